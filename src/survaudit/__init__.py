@@ -1,0 +1,1 @@
+"""Tools for auditing a published survival analysis from its supplementary tables."""

@@ -1,0 +1,1 @@
+"""What is specific to the audited paper: its tables, assumptions and endpoints."""

@@ -1,0 +1,1 @@
+"""Figures that draw results and compute nothing."""
