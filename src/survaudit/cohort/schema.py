@@ -25,6 +25,7 @@ NOT_REPORTED = "not reported"
 NOT_ASSESSED = "not assessed"
 NO_RELAPSE_RECORDED = "no relapse recorded"
 NONE_REFRACTORY = "none, refractory"
+SYMBOL_MEANINGS = (NOT_APPLICABLE, NO_RELAPSE_RECORDED, NOT_REPORTED, NONE_REFRACTORY, NOT_ASSESSED)
 # The column of a failure that concerns a row as a whole.
 WHOLE_ROW = "(row)"
 

@@ -23,6 +23,7 @@ from survaudit.cohort.schema import (
     NONE_REFRACTORY,
     NOT_APPLICABLE,
     PATIENTS,
+    SYMBOL_MEANINGS,
     TREATMENTS,
     WHOLE_ROW,
     failing_cells,
@@ -273,6 +274,31 @@ def _with_line(failure: CellFailure, rows: list[RawRow]) -> CellFailure:
 def _repair_log(table: str, cells: Iterable[Cell]) -> pd.DataFrame:
     log = [(table, c.row, c.column, c.raw, c.clean, "; ".join(c.reasons)) for c in cells if c.reasons]
     return pd.DataFrame(log, columns=REPAIR_COLUMNS)
+
+
+def cell_states(supplement: Supplement, table: str) -> pd.DataFrame:
+    """Say of every cell of a table what became of it.
+
+    Parameters
+    ----------
+    supplement : Supplement
+        Both tables and their repairs.
+    table : {"Supplementary Table 1", "Supplementary Table 2"}
+        Which table.
+
+    Returns
+    -------
+    pandas.DataFrame, shape (28, 12) or (28, 13)
+        By row and printed column: "as printed", "layout or spelling repaired", or the meaning that
+        a symbol has in its place.
+    """
+    layout = _TABLE_1 if table == _TABLE_1.name else _TABLE_2
+    rows = range(1, len(supplement.patients) + 1)
+    states = pd.DataFrame("as printed", index=rows, columns=list(layout.headers))
+    repairs = supplement.repairs.query("table == @table and row > 0")
+    for row, column, clean in repairs[["row", "column", "clean"]].itertuples(index=False):
+        states.loc[row, column] = clean if clean in SYMBOL_MEANINGS else "layout or spelling repaired"
+    return states
 
 
 # ---------------------------------------------------------------- files

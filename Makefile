@@ -1,0 +1,70 @@
+# Every target does all of its own set-up; a bare `make` lists them.
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SITE := _build/html
+
+# The kernel and the settings of the project's own environment, whatever the user's home holds.
+export JUPYTER_PREFER_ENV_PATH := 1
+export IPYTHONDIR := $(CURDIR)/_build/.ipython
+export JUPYTER_CONFIG_DIR := $(CURDIR)/_build/.jupyter
+export PYDEVD_DISABLE_FILE_VALIDATION := 1
+# Set, it would put another year into the copyright line.
+unexport SOURCE_DATE_EPOCH
+
+.DEFAULT_GOAL := help
+.PHONY: help book test serve data sync lock format lint clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+# PYTHON=... chooses another interpreter; otherwise the newest supported one on the path.
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+$(READY): requirements.lock pyproject.toml
+	@found=""; for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
+	  if "$$python" -c '$(SUPPORTED)' >/dev/null 2>&1; then found="$$python"; break; fi; done; \
+	if [ -z "$$found" ]; then \
+	  echo "make: no Python from 3.11 to 3.13 found; install one, or name it: make PYTHON=/path/to/python book" >&2; exit 1; fi; \
+	echo "==> 1 of 4: a virtual environment in $(VENV), with $$("$$found" --version)"; \
+	rm -rf $(VENV); "$$found" -m venv $(VENV) || { \
+	  echo "make: $$found cannot make virtual environments; on Debian or Ubuntu install python3-venv" >&2; exit 1; }
+	@echo "==> 2 of 4: the locked packages, each checked against its hash (about a minute)"
+	@$(BIN)/python -m pip install --disable-pip-version-check -qq --require-hashes -r requirements.lock
+	@echo "==> 3 of 4: survaudit itself"
+	@$(BIN)/python -m pip install --disable-pip-version-check -qq --no-deps --no-build-isolation --no-index -e .
+	@echo "==> 4 of 4: compiling, so that the first build is quick"
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib || true
+	@touch $@
+
+book: $(READY)  ## build the book and say where it is
+	@rm -rf $(SITE) _build/.doctrees _build/jupyter_execute
+	@$(BIN)/jupyter-book build . -W --keep-going -n
+	@echo "The book is built: $(CURDIR)/$(SITE)/index.html"
+
+test: book  ## build the book and run all tests
+	@$(BIN)/python -m pytest
+
+serve: book  ## build the book and serve it on this machine at http://localhost:8000
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(SITE) 8000
+
+data: $(READY)  ## write data/tidy from data/raw
+	@$(BIN)/python -m survaudit data
+
+sync: $(READY)  ## write each notebook's .ipynb from its .md
+	@$(BIN)/jupytext --quiet --to ipynb --update notebooks/*.md
+
+lock: $(READY)  ## resolve requirements.lock anew from pyproject.toml
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --fork-strategy fewest --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade --quiet -o requirements.lock
+
+format: $(READY)  ## format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lint: $(READY)  ## check style and types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+clean:  ## remove the built book and every cache; the environment stays
+	@rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,49 @@
+"""The command line: ``python -m survaudit data`` and ``python -m survaudit ledger``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from survaudit.claims import read_claims
+from survaudit.cohort.tables import read_supplement, write_tidy
+from survaudit.errors import SurvAuditError
+from survaudit.ledger import audit
+
+
+def write_data(data: Path) -> int:
+    """Write the tidy tables from the raw ones."""
+    for path in write_tidy(read_supplement(data / "raw"), data / "tidy"):
+        print(f"wrote {path}")
+    return 0
+
+
+def print_ledger(data: Path) -> int:
+    """Print a line for each claim; fail if a verdict is not the expected one."""
+    ledger = audit(read_supplement(data / "raw"), read_claims(data / "claims.yml"))
+    for row in ledger.rows:
+        print(f"{row.verdict:15} {row.claim.id:26} {row.reason}")
+    for row in ledger.unexpected:
+        print(f"unexpected: {row.claim.id} is {row.verdict}, the register expects {row.claim.expected}")
+    return 1 if ledger.unexpected else 0
+
+
+COMMANDS = {"data": write_data, "ledger": print_ledger}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; print what is wrong with the input and return 1 if it fails."""
+    parser = argparse.ArgumentParser(prog="survaudit", description=__doc__)
+    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("--data", type=Path, default=Path("data"), help="the data folder (default: data)")
+    options = parser.parse_args(arguments)
+    try:
+        return COMMANDS[options.command](options.data)
+    except SurvAuditError as error:
+        print(f"survaudit: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""One style for all figures: colours, lines and the way they reach the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class GroupStyle:
+    """How a treatment group looks everywhere: colour, line, marker and hatch."""
+
+    colour: str
+    line: str
+    marker: str
+    hatch: str
+
+
+# Three lightnesses far enough apart to tell in grey, and hues that stay apart in colour blindness
+# (after Paul Tol's high-contrast scheme); line, marker and hatch repeat the difference without colour.
+GROUP_STYLES = {
+    "CART1": GroupStyle("#004488", "-", "o", ""),
+    "CART2": GroupStyle("#b3415a", "--", "s", "///"),
+    "CART+HSCT": GroupStyle("#b57f00", "-.", "D", "..."),
+}
+
+INK = "#1b1b1b"
+QUIET = "#5f6670"
+FAINT = "#d5d9de"
+ALERT = "#b3261e"
+
+_SETTINGS: dict[Any, Any] = {
+    "figure.figsize": (7.2, 4.2),
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "savefig.bbox": "tight",
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine draws the same
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+    "hatch.linewidth": 0.6,
+    # Byte-identical files: no random ids, no date.
+    "svg.hashsalt": "survaudit",
+    "svg.fonttype": "path",
+}
+
+
+def use_book_style() -> None:
+    """Set the book's style, and have notebooks show figures as vector graphics without a date."""
+    from matplotlib_inline.backend_inline import set_matplotlib_formats  # noqa: PLC0415 - only in notebooks
+
+    mpl.rcParams.update(_SETTINGS)
+    pd.set_option("display.max_colwidth", None)  # a reader wants the whole sentence
+    set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches="tight")

@@ -1,0 +1,112 @@
+"""Tables as a reader sees them: the ledger, and any frame without the furniture of pandas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from pathlib import PurePosixPath
+
+import pandas as pd
+
+from survaudit.ledger import Ledger, LedgerRow
+
+# Names of numbers as a reader would say them; others are read with their underscores as blanks.
+LABELS = {
+    "hsct": "CART+HSCT",
+    "cart1": "CART1",
+    "cart2": "CART2",
+    "percent": "per cent",
+    "grade_3_4": "grade 3 or 4",
+    "chi_square": "chi-square",
+}
+
+
+class FrameTable:
+    """A data frame as a plain HTML table that scrolls by itself where a page is narrow.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Shown with its columns as the header; a named index becomes the first column.
+    label : str
+        What the table holds, for readers who hear it.
+    """
+
+    def __init__(self, frame: pd.DataFrame, label: str) -> None:
+        self.frame = frame.reset_index() if any(frame.index.names) else frame
+        self.label = label
+
+    def _repr_html_(self) -> str:
+        table = self.frame.to_html(index=False, border=0, classes="frame-table", na_rep="", justify="unset")
+        return _scrolling(table, self.label)
+
+    def __repr__(self) -> str:
+        """Return the table as plain text, for readers without HTML."""
+        return self.frame.to_string(index=False)
+
+
+def _scrolling(table: str, label: str) -> str:
+    # A region that scrolls must be reachable by keyboard, and have a name.
+    return f'<div class="table-frame" role="region" tabindex="0" aria-label="{escape(label)}">{table}</div>'
+
+
+class LedgerTable:
+    """A ledger as an HTML table, one row a claim; on a narrow page each row becomes a card."""
+
+    def __init__(self, ledger: Ledger, *, link_pages: bool = False, anchors: bool = False) -> None:
+        self.ledger = ledger
+        self.link_pages = link_pages
+        self.anchors = anchors
+
+    def _repr_html_(self) -> str:
+        headings = ("What is claimed, and what was found", "Printed", "Recomputed", "Verdict")
+        head = "".join(f'<th scope="col">{heading}</th>' for heading in headings)
+        body = "".join(self._row(row) for row in self.ledger.rows)
+        return f'<table class="ledger"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+    def __repr__(self) -> str:
+        """Return the ledger as plain text, for readers without HTML."""
+        return "\n".join(f"{row.claim.id}: {row.verdict}. {row.reason}" for row in self.ledger.rows)
+
+    def _row(self, row: LedgerRow) -> str:
+        claim = row.claim
+        page = PurePosixPath(claim.notebook).stem
+        link = f' <a href="{page}.html">Notebook {page[:2]}</a>' if self.link_pages else ""
+        recomputed = {name: show_number(value) for name, value in row.finding.values.items()}
+        cells = (
+            f'<th scope="row"><span class="ledger-where"><code>{escape(claim.id)}</code> · {escape(claim.where)}</span>'
+            f'<span class="ledger-claim">{escape(claim.statement)}</span>'
+            f'<span class="ledger-reason">{escape(row.reason)}{link}</span></th>',
+            f'<td data-label="Printed">{_numbers(claim.printed)}</td>',
+            f'<td data-label="Recomputed">{_numbers(recomputed)}</td>',
+            f'<td data-label="Verdict">{badge(str(row.verdict))}</td>',
+        )
+        anchor = f' id="claim-{escape(claim.id)}"' if self.anchors else ""
+        return f"<tr{anchor}>{''.join(cells)}</tr>"
+
+
+def _numbers(numbers: Mapping[str, str]) -> str:
+    """Return the numbers of a claim as a list, each with its name if there are several."""
+    if not numbers:
+        return '<span class="ledger-none">no number</span>'
+    names = {name: LABELS.get(name, name.replace("_", " ")) for name in numbers} if len(numbers) > 1 else {}
+    items = [f"<li><b>{escape(text)}</b> {escape(names.get(name, ''))}</li>" for name, text in numbers.items()]
+    return f"<ul>{''.join(items)}</ul>"
+
+
+def show_number(value: float) -> str:
+    """Return a recomputed number with more digits than any printed one, and no noise.
+
+    Examples
+    --------
+    >>> show_number(20), show_number(74.074074), show_number(0.0180633)
+    ('20', '74.07', '0.01806')
+    """
+    if float(value).is_integer():
+        return str(int(value))
+    return f"{value:.2f}" if abs(value) >= 1 else f"{value:.4g}"
+
+
+def badge(verdict: str) -> str:
+    """Return a verdict as a coloured label; its word and mark say the same as its colour."""
+    return f'<span class="verdict verdict-{verdict.replace(" ", "-")}">{escape(verdict)}</span>'
