@@ -139,7 +139,7 @@ def clean_row(row: int, headers: tuple[str, ...], cells: tuple[str, ...]) -> dic
 
 def _interpret_dash(cell: Cell, row: Mapping[str, Cell]) -> None:
     """Give a dash its meaning: no relapse can be counted where the disease never remitted."""
-    if cell.column == "Number of relapses" and "(refractory)" in row["Diagnosis"].clean:
+    if cell.column == "Number of relapses" and "refractory" in row["Diagnosis"].clean:
         cell.become(NONE_REFRACTORY, "-: no relapse because the disease was refractory")
 
 

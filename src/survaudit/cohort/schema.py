@@ -294,8 +294,12 @@ def failing_cells(
         loose.validate(dated, lazy=True)
     except pa.errors.SchemaErrors as error:
         cases = error.failure_cases.to_dict("records")
-        # A check of whole rows reports a row once for each column: a dict keeps one of each.
-        found = dict(_translate(case, dated, schema, unreadable) for case in cases)
+        # A cell that is wrong by itself is known too, before rules that read it are applied. A doubled
+        # patient's number is no reason to keep silent about a missing one.
+        single = [case for case in cases if str(case["check"]) not in _BOOK.rules and case["column"] != "patient"]
+        alone = {(int(str(case["index"])), str(case["column"])) for case in single}
+        # A rule over whole rows reports a row once for each column: a dict keeps one of each.
+        found = dict(_translate(case, dated, schema, {*unreadable, *alone}) for case in cases)
         return [failure for _, failure in sorted(found.items(), key=lambda item: item[0]) if failure is not None]
     return []
 
@@ -304,23 +308,27 @@ def _translate(
     case: Mapping[Hashable, object],
     frame: pd.DataFrame,
     schema: pa.DataFrameSchema,
-    unreadable: Collection[tuple[int, str]],
+    known: Collection[tuple[int, str]],
 ) -> tuple[tuple[int, int, str], CellFailure | None]:
-    """Turn one of pandera's failure cases into its place and the failing cell, None if it is known."""
-    check = str(case["check"])
-    rule = _BOOK.rules.get(check) or Rule(str(case["column"]), (str(case["column"]),), check)
-    if case["index"] is None:
+    """Turn one of pandera's failure cases into its place and the failing cell.
+
+    A rule that fails because of a cell that is known to fail gives None.
+    """
+    table, check = str(schema.name), str(case["check"])
+    rule = _BOOK.rules.get(check)
+    if case["index"] is None and rule is not None:
+        if any(column in {*rule.needs, WHOLE_ROW} for _, column in known):
+            return (0, 0, check), None
         absent = ", ".join(map(str, missing_patients(frame)))
-        known = any(column in {"patient", WHOLE_ROW} for _, column in unreadable)
-        failure = CellFailure(
-            str(schema.name), "(all)", rule.column, f"no row for {absent}", rule.expected, rule.remedy
-        )
-        return (0, 0, check), None if known else failure
+        found = f"no row for {absent}"
+        return (0, 0, check), CellFailure(table, "(all)", rule.column, found, rule.expected, rule.remedy)
     row = int(str(case["index"]))
-    known = any((row, column) in unreadable for column in (*rule.needs, WHOLE_ROW))
-    value = quote(frame.loc[row, rule.column])
-    failure = CellFailure(str(schema.name), str(row), rule.column, value, rule.expected, rule.remedy)
-    return (row, list(schema.columns).index(rule.column), check), None if known else failure
+    if rule and any((row, column) in known for column in (*rule.needs, WHOLE_ROW)):
+        return (row, 0, check), None
+    rule = rule or Rule(str(case["column"]), (), check)
+    found = quote(frame.loc[row, rule.column])
+    place = (row, list(schema.columns).index(rule.column), check)
+    return place, CellFailure(table, str(row), rule.column, found, rule.expected, rule.remedy)
 
 
 def quote(value: object) -> str:

@@ -138,6 +138,10 @@ class _Layout:
         """The repaired header from which each tidy column is read."""
         return {name: (column.metadata or {})["header"] for name, column in self.schema.columns.items()}
 
+    def fed_with(self, column: str) -> list[str]:
+        """Return the tidy columns that are read from the same cell as this one."""
+        return [name for name, header in self.header_of.items() if header == self.header_of.get(column)]
+
     @property
     def headers(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(self.header_of.values()))
@@ -222,7 +226,7 @@ def parse(text: str) -> TidyTable:
         cells += row
         failures += found
     frame = pd.DataFrame.from_dict(values, orient="index", columns=list(layout.readers), dtype=object)
-    unreadable = {(int(failure.row), failure.column) for failure in failures}
+    unreadable = {(int(f.row), name) for f in failures for name in [f.column, *layout.fed_with(f.column)]}
     failures += failing_cells(frame, layout.schema, unreadable)
     if failures:
         raise TableError([_with_line(failure, rows) for failure in failures])

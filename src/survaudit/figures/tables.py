@@ -15,7 +15,7 @@ LABELS = {
     "hsct": "CART+HSCT",
     "cart1": "CART1",
     "cart2": "CART2",
-    "percent": "per cent",
+    "percent": "%",
     "grade_3_4": "grade 3 or 4",
     "chi_square": "chi-square",
 }

@@ -1,0 +1,73 @@
+"""What all tests share; and in CI, a skipped test is a failed run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from survaudit.claims import Claim, read_claims
+from survaudit.cohort.tables import RAW_FILES, Supplement, read_supplement
+from survaudit.ledger import Ledger, audit
+
+PROJECT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(PROJECT / "book" / "_ext"))
+
+# `make test` takes the quick profile; HYPOTHESIS_PROFILE=deep looks longer.
+settings.register_profile("quick", max_examples=300, deadline=None, print_blob=True)
+settings.register_profile("deep", max_examples=10_000, deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    return PROJECT
+
+
+@pytest.fixture(scope="session")
+def raw_texts() -> list[str]:
+    return [(PROJECT / "data" / "raw" / name).read_text(encoding="utf-8") for name in RAW_FILES]
+
+
+@pytest.fixture(scope="session")
+def supplement() -> Supplement:
+    return read_supplement(PROJECT / "data" / "raw")
+
+
+@pytest.fixture(scope="session")
+def claims() -> dict[str, Claim]:
+    return read_claims(PROJECT / "data" / "claims.yml")
+
+
+@pytest.fixture(scope="session")
+def ledger(supplement: Supplement, claims: dict[str, Claim]) -> Ledger:
+    return audit(supplement, claims)
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    folder = PROJECT / "_build" / "html"
+    assert (folder / "index.html").is_file(), "the book is not built: run `make book`, or `make test`, which does"
+    return folder
+
+
+def pytest_configure() -> None:
+    """Let examples in docstrings read files by their path from the project's folder."""
+    os.chdir(PROJECT)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped and not hasattr(report, "wasxfail"):
+        SKIPPED.append(report.nodeid)
+
+
+SKIPPED: list[str] = []
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if os.environ.get("CI") and SKIPPED and exitstatus == pytest.ExitCode.OK:
+        print(f"\nCI must run every test, and these were skipped: {', '.join(SKIPPED)}")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
