@@ -1,0 +1,366 @@
+"""The built site as a reader meets it, in headless Chromium: from disk and from a server, in both themes."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import matplotlib.image
+import numpy as np
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as WaitedTooLong
+
+pytestmark = pytest.mark.browser
+
+SITE = Path(__file__).resolve().parents[1] / "_build" / "html"
+# Without a built site, the fixture `site` says what to do.
+PAGES = sorted(
+    path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html") if "_static" not in path.relative_to(SITE).parts
+) or ["index.html"]
+ORIGINS = ["disk", "server"]
+THEMES = ["light", "dark"]
+
+DESKTOP = {"width": 1280, "height": 900}
+PHONES = [{"width": 390, "height": 844}, {"width": 320, "height": 640}]
+
+FLAGS = [
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-sandbox",
+    # A page that asks for another host is caught without asking that host.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
+    executable = next(found, None)
+    if executable is None:
+        pytest.skip("no Chromium on this machine: install it (`apt-get install chromium` on Debian) to test the pages")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Keep the server's log out of the test run."""
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def bases(site: Path) -> Iterator[dict[str, str]]:
+    """Where the site begins, by origin: the folder on disk, and a server on this machine."""
+    with serving(site) as address:
+        yield {"disk": site.as_uri(), "server": address}
+
+
+class Reader:
+    """Someone who comes for the first time: a browser without memory, and a note of all that goes wrong."""
+
+    def __init__(self, browser: Browser, base: str, viewport: dict[str, int], theme: str) -> None:
+        self.base = base
+        self.problems: list[str] = []
+        self.context = browser.new_context(viewport=viewport, color_scheme=theme, reduced_motion="reduce")
+        self.context.on("console", self._console)
+        self.context.on("weberror", lambda error: self.problems.append(f"error: {error.error}"))
+        self.context.on("request", self._request)
+        self.context.on("requestfailed", lambda request: self.problems.append(f"not loaded: {request.url}"))
+        self.context.on("response", self._response)
+        self.page = self.context.new_page()
+
+    def _console(self, message: Any) -> None:
+        if message.type in {"error", "warning"}:
+            self.problems.append(f"console {message.type}: {message.text}")
+
+    def _request(self, request: Any) -> None:
+        if not request.url.startswith((self.base, "data:", "blob:")):
+            self.problems.append(f"another host: {request.url}")
+
+    def _response(self, response: Any) -> None:
+        if response.status >= 400:
+            self.problems.append(f"status {response.status}: {response.url}")
+
+    def open(self, name: str) -> Page:
+        """Open a page, and all that is folded away on it."""
+        self.page.goto(f"{self.base}/{name}")
+        self.page.evaluate("document.querySelectorAll('details').forEach(details => { details.open = true; })")
+        return self.page
+
+    def take(self, theme: str) -> None:
+        """Change the theme, as the reader's system would."""
+        self.page.emulate_media(color_scheme=theme)
+        expect(self.page.locator("html")).to_have_attribute("data-theme", theme)
+
+
+@contextmanager
+def reading(browser: Browser, base: str, viewport: dict[str, int] = DESKTOP, theme: str = "light") -> Iterator[Reader]:
+    reader = Reader(browser, base, viewport, theme)
+    try:
+        yield reader
+    finally:
+        reader.context.close()
+
+
+# ------------------------------------------------------------------ what can be wrong with a page
+
+
+def barriers(page: Page) -> list[str]:
+    """What axe-core finds; every rule of WCAG 2.2 AA, of good practice, and of those still on trial."""
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice", "experimental"]
+    page.evaluate("script => { if (!window.axe) (0, eval)(script); }", AXE_SCRIPT)
+    # Preloading would fetch each style sheet again, which a page on disk may not do.
+    options = {"runOnly": tags, "resultTypes": ["violations"], "preload": False}
+    found = page.evaluate("options => axe.run(document, options)", options)
+    return [
+        f"{rule['id']}: {rule['help']}: {node['target'][-1]}: {node['html'][:160]}"
+        for rule in found["violations"]
+        for node in rule["nodes"][:5]
+    ]
+
+
+OVERFLOW = """() => {
+  const width = document.documentElement.clientWidth;
+  const found = [];
+  window.scrollTo(10000, 0);
+  if (window.scrollX > 0) found.push(`the page scrolls sideways by ${window.scrollX} px`);
+  window.scrollTo(0, 0);
+  // Cut off is worse than scrolled: all that is wide must lie in something that scrolls by itself.
+  const excused = element => {
+    for (let box = element; box && box !== document.documentElement; box = box.parentElement) {
+      const style = getComputedStyle(box), size = box.getBoundingClientRect();
+      if (style.visibility === "hidden" || size.width <= 1 || size.height <= 1) return true;
+      if (box !== element && ["auto", "scroll"].includes(style.overflowX) && size.right <= width + 1) return true;
+    }
+    return false;
+  };
+  for (const element of document.querySelectorAll("main *")) {
+    if (element.getBoundingClientRect().right > width + 1 && !excused(element)) {
+      found.push(`cut off at ${width} px: ${element.outerHTML.slice(0, 120)}`);
+    }
+  }
+  return found.slice(0, 8);
+}"""
+
+UNREACHABLE = """() => [...document.querySelectorAll("main *")]
+  .filter(box => ["auto", "scroll"].includes(getComputedStyle(box).overflowX) && box.scrollWidth > box.clientWidth)
+  .filter(box => box.clientWidth > 1 && box.tabIndex < 0 && !box.querySelector("a[href], button, [tabindex='0']"))
+  .map(box => `scrolls, and not by keyboard: ${box.outerHTML.slice(0, 120)}`)"""
+
+
+def picture(image: Locator) -> np.ndarray:
+    """The pixels of an element as the reader sees it, rows by columns by red, green and blue, from 0 to 1."""
+    return matplotlib.image.imread(io.BytesIO(image.screenshot()))[..., :3]
+
+
+def faults(image: Locator, theme: str) -> list[str]:
+    """What a reader would miss in a figure: the file, the ink, or a ground that suits the theme."""
+    name = image.get_attribute("src")
+    if not image.evaluate("image => image.complete && image.naturalWidth > 0"):
+        return [f"{name}: broken"]
+    pixels = picture(image)
+    light = pixels.mean(axis=2)
+    ground = np.median(np.concatenate([light[0], light[-1], light[:, 0], light[:, -1]]))
+    found = []
+    if np.mean(np.abs(light - ground) > 0.25) < 0.002:
+        found.append(f"{name}: blank in the {theme} theme")
+    if (ground > 0.5) != (theme == "light"):
+        found.append(f"{name}: its ground does not follow the {theme} theme")
+    return found
+
+
+# ------------------------------------------------------------------ every page
+
+
+@pytest.mark.parametrize("origin", ORIGINS)
+@pytest.mark.parametrize("name", PAGES)
+def test_page_opens_without_a_murmur_or_a_request_elsewhere(
+    browser: Browser, bases: dict[str, str], name: str, origin: str
+) -> None:
+    with reading(browser, bases[origin]) as reader:
+        page = reader.open(name)
+        page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+        page.evaluate("Promise.all([window.MathJax?.startup?.promise, document.fonts.ready]).then(() => null)")
+        assert page.locator("h1").count() > 0
+        assert reader.problems == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_has_no_barrier(browser: Browser, bases: dict[str, str], name: str) -> None:
+    with reading(browser, bases["server"]) as reader:
+        page = reader.open(name)
+        found = {}
+        for theme in THEMES:
+            reader.take(theme)
+            found[theme] = barriers(page)
+        assert found == {"light": [], "dark": []}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_fits_a_phone_and_what_scrolls_is_reached_by_keyboard(
+    browser: Browser, bases: dict[str, str], name: str
+) -> None:
+    with reading(browser, bases["disk"], PHONES[0]) as reader:
+        page = reader.open(name)
+        for viewport in PHONES:
+            page.set_viewport_size(viewport)
+            assert page.evaluate(OVERFLOW) == []
+            # The theme waits a moment before it measures again what has become narrow or been unfolded.
+            with suppress(WaitedTooLong):
+                page.wait_for_function(f"({UNREACHABLE})().length === 0", timeout=2000)
+            assert page.evaluate(UNREACHABLE) == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_figures_show_something_in_both_themes(browser: Browser, bases: dict[str, str], name: str) -> None:
+    if "<img" not in (SITE / name).read_text(encoding="utf-8"):
+        return
+    with reading(browser, bases["disk"]) as reader:
+        images = reader.open(name).locator("article img").all()
+        found = []
+        for theme in THEMES:
+            reader.take(theme)
+            found += [fault for image in images for fault in faults(image, theme)]
+        assert found == []
+
+
+def test_some_page_has_figures_and_some_page_has_tables(site: Path) -> None:
+    """Guard the tests above and below against finding nothing to look at."""
+    texts = [(site / name).read_text(encoding="utf-8") for name in PAGES]
+    assert sum("<figure" in text for text in texts) >= 2
+    assert sum('class="table-frame"' in text for text in texts) >= 2
+    assert len(PAGES) >= 10
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if name.startswith("notebooks/")] or PAGES)
+def test_tables_scroll_by_keyboard_on_a_phone(browser: Browser, bases: dict[str, str], name: str) -> None:
+    with reading(browser, bases["disk"], PHONES[0]) as reader:
+        page = reader.open(name)
+        for region in page.locator(".table-frame").all():
+            label = region.get_attribute("aria-label")
+            assert label
+            if not region.evaluate("box => box.scrollWidth > box.clientWidth"):
+                continue
+            # Stand on the stop before the table, as a reader would who comes down the page with the Tab key.
+            region.evaluate("""box => {
+                const stops = [...document.querySelectorAll("a[href], button, input, summary, [tabindex]")]
+                    .filter(stop => stop === box || (stop.tabIndex >= 0 && stop.checkVisibility()));
+                stops[stops.indexOf(box) - 1].focus();
+            }""")
+            page.keyboard.press("Tab")
+            assert page.evaluate("document.activeElement.getAttribute('aria-label')") == label, label
+            page.keyboard.press("ArrowRight")
+            page.wait_for_function("document.activeElement.scrollLeft > 0", timeout=2000)
+
+
+# ------------------------------------------------------------------ what a reader does
+
+
+@pytest.mark.parametrize("origin", ORIGINS)
+def test_search_leads_to_the_page_that_has_the_word(browser: Browser, bases: dict[str, str], origin: str) -> None:
+    with reading(browser, bases[origin]) as reader:
+        page = reader.open("index.html")
+        page.get_by_role("button", name="Search").first.click()
+        page.locator("#pst-search-dialog input").fill("fingerprint")
+        page.keyboard.press("Enter")
+        link = page.locator("#search-results ul.search a", has_text="Two tables").first
+        link.wait_for()
+        assert barriers(page) == []
+        link.click()
+        page.wait_for_url("**/notebooks/01_raw_tables.html*")
+        assert "fingerprint" in page.locator("article").inner_text()
+        assert reader.problems == []
+
+
+@pytest.mark.parametrize(("theme", "origin"), list(zip(THEMES, ORIGINS, strict=True)))
+def test_theme_switch_changes_the_page_and_is_remembered(
+    browser: Browser, bases: dict[str, str], theme: str, origin: str
+) -> None:
+    other = THEMES[1 - THEMES.index(theme)]
+    with reading(browser, bases[origin], theme=theme) as reader:
+        page = reader.open("index.html")
+        root, switch = page.locator("html"), page.locator(".theme-switch-button")
+
+        def ground() -> str:
+            """Whether the page is painted light or dark, whatever its attributes say."""
+            colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+            return "light" if sum(map(int, re.findall(r"\d+", colour)[:3])) > 3 * 128 else "dark"
+
+        assert ground() == theme, "at first, the page takes the theme of the reader's system"
+        switch.click()
+        expect(root).to_have_attribute("data-theme", other)
+        assert ground() == other
+        reader.open("book/glossary.html")
+        expect(root).to_have_attribute("data-theme", other)
+        assert ground() == other, "the choice holds on the next page"
+        switch.click()
+        expect(root).to_have_attribute("data-theme", theme)
+        assert ground() == theme
+        switch.click()
+        expect(root).to_have_attribute("data-mode", "auto")
+        assert reader.problems == []
+
+
+# ------------------------------------------------------------------ the checks themselves
+
+BROKEN = """<!DOCTYPE html>
+<html lang="en" data-theme="light"><head><title>Broken</title>
+<script>matchMedia("(prefers-color-scheme: dark)").onchange = event => {
+  document.documentElement.dataset.theme = event.matches ? "dark" : "light"; };</script></head>
+<body style="overflow-x: hidden"><main><h1>Broken</h1><article>
+<script>console.warn("a warning"); setTimeout(() => { throw new Error("a mistake"); });</script>
+<script src="https://elsewhere.invalid/tracker.js"></script>
+<img id="lost" alt="not there" src="lost.png">
+<img id="blank" alt="nothing drawn" width="200" height="100"
+  src="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/%3E">
+<p style="color: #bbb; background: #fff">Too pale to read.</p>
+<div style="overflow-x: auto" tabindex="-1"><p style="width: 900px">A wide line.</p></div>
+<p style="width: 1000px">Cut off.</p>
+</article></main></body></html>"""
+
+
+def test_each_check_finds_what_is_wrong(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "broken.html").write_text(BROKEN)
+    with reading(browser, tmp_path.as_uri(), PHONES[0]) as reader:
+        page = reader.open("broken.html")
+        page.wait_for_timeout(100)
+        noted = "\n".join(reader.problems)
+        for sign in ("console warning: a warning", "error: a mistake", "another host", "not loaded", "lost.png"):
+            assert sign in noted
+        assert "color-contrast" in "\n".join(barriers(page))
+        assert "Cut off." in "\n".join(page.evaluate(OVERFLOW))
+        assert "A wide line." not in "\n".join(page.evaluate(OVERFLOW))
+        assert "A wide line." in "\n".join(page.evaluate(UNREACHABLE))
+        assert faults(page.locator("#lost"), "light") == ["lost.png: broken"]
+        assert "blank in the light theme" in faults(page.locator("#blank"), "light")[0]
+        assert "does not follow" in faults(page.locator("#blank"), "dark")[-1]
+        page.evaluate("document.body.style.overflowX = 'visible'")
+        assert "scrolls sideways" in page.evaluate(OVERFLOW)[0]
