@@ -250,7 +250,7 @@ def test_page_fits_a_phone_and_what_scrolls_is_reached_by_keyboard(
             assert not wide, listed(wide)
             # The theme waits a moment before it measures again what has become narrow or been unfolded.
             with suppress(WaitedTooLong):
-                page.wait_for_function(f"({UNREACHABLE})().length === 0", timeout=2000)
+                page.wait_for_function(f"({UNREACHABLE})().length === 0", timeout=5000)
             unreachable = page.evaluate(UNREACHABLE)
             assert not unreachable, listed(unreachable)
 
@@ -286,13 +286,13 @@ def test_tables_scroll_by_keyboard_on_a_phone(browser: Browser, bases: dict[str,
             # Stand on the stop before the table, as a reader would who comes down the page with the Tab key.
             region.evaluate("""box => {
                 const stops = [...document.querySelectorAll("a[href], button, input, summary, [tabindex]")]
-                    .filter(stop => stop === box || (stop.tabIndex >= 0 && stop.checkVisibility({visibilityProperty: true})));
+                    .filter(stop => stop.tabIndex >= 0 && stop.checkVisibility({visibilityProperty: true}) || stop === box);
                 stops[stops.indexOf(box) - 1].focus();
             }""")
             page.keyboard.press("Tab")
             assert page.evaluate("document.activeElement.getAttribute('aria-label')") == label, label
             page.keyboard.press("ArrowRight")
-            page.wait_for_function("document.activeElement.scrollLeft > 0", timeout=2000)
+            page.wait_for_function("document.activeElement.scrollLeft > 0", timeout=5000)
 
 
 # ------------------------------------------------------------------ what a reader does
@@ -367,7 +367,7 @@ def test_each_check_finds_what_is_wrong(browser: Browser, tmp_path: Path) -> Non
     (tmp_path / "broken.html").write_text(BROKEN)
     with reading(browser, tmp_path.as_uri(), PHONES[0]) as reader:
         page = reader.open("broken.html")
-        page.wait_for_timeout(100)
+        page.wait_for_timeout(300)
         noted = "\n".join(reader.problems)
         for sign in ("console warning: a warning", "error: a mistake", "another host", "not loaded", "lost.png"):
             assert sign in noted
