@@ -286,7 +286,8 @@ def test_tables_scroll_by_keyboard_on_a_phone(browser: Browser, bases: dict[str,
             # Stand on the stop before the table, as a reader would who comes down the page with the Tab key.
             region.evaluate("""box => {
                 const stops = [...document.querySelectorAll("a[href], button, input, summary, [tabindex]")]
-                    .filter(stop => stop.tabIndex >= 0 && stop.checkVisibility({visibilityProperty: true}) || stop === box);
+                    .filter(stop => stop.tabIndex >= 0 || stop === box)
+                    .filter(stop => stop.checkVisibility({visibilityProperty: true}));
                 stops[stops.indexOf(box) - 1].focus();
             }""")
             page.keyboard.press("Tab")
