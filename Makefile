@@ -20,7 +20,7 @@ help:  ## list the targets
 
 # PYTHON=... chooses another interpreter; otherwise the newest supported one on the path.
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock
 	@found=""; for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
 	  if "$$python" -c '$(SUPPORTED)' >/dev/null 2>&1; then found="$$python"; break; fi; done; \
 	if [ -z "$$found" ]; then \

@@ -14,7 +14,8 @@ from survaudit.__main__ import main
 from survaudit.claims import VERDICT_MEANINGS, Claim, Verdict, compare, fractions_printed_as, half_unit, read_claims
 from survaudit.cohort.tables import Supplement
 from survaudit.errors import ClaimError
-from survaudit.ledger import RECOMPUTATIONS, Ledger, audit
+from survaudit.ledger import Ledger, audit
+from survaudit.recompute import RECOMPUTATIONS
 
 # The statements that the audit set out to check.
 IDS = [

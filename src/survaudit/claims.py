@@ -53,7 +53,7 @@ class Claim:
     printed : mapping of str to str
         The printed numbers, digit for digit, by name.
     compute : str
-        The function of ``ledger`` that recomputes it.
+        The function of ``recompute`` that recomputes it.
     notebook : str
         The page that settles it.
     expected : Verdict

@@ -33,7 +33,8 @@ class FrameTable:
     """
 
     def __init__(self, frame: pd.DataFrame, label: str) -> None:
-        self.frame = frame.reset_index() if any(frame.index.names) else frame
+        flat = frame.set_axis(list(frame.columns), axis="columns")  # a named column axis would head an empty cell
+        self.frame = flat.reset_index() if any(flat.index.names) else flat
         self.label = label
 
     def _repr_html_(self) -> str:
@@ -57,9 +58,11 @@ class LedgerTable:
         self.ledger = ledger
         self.link_pages = link_pages
         self.anchors = anchors
+        # Columns of numbers are left out where no claim has any.
+        self.numbers = any(row.claim.printed or row.finding.values for row in ledger.rows)
 
     def _repr_html_(self) -> str:
-        headings = ("What is claimed, and what was found", "Printed", "Recomputed", "Verdict")
+        headings = ["What is claimed, and what was found", *(("Printed", "Recomputed") * self.numbers), "Verdict"]
         head = "".join(f'<th scope="col">{heading}</th>' for heading in headings)
         body = "".join(self._row(row) for row in self.ledger.rows)
         return f'<table class="ledger"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
@@ -73,12 +76,15 @@ class LedgerTable:
         page = PurePosixPath(claim.notebook).stem
         link = f' <a href="{page}.html">Notebook {page[:2]}</a>' if self.link_pages else ""
         recomputed = {name: show_number(value) for name, value in row.finding.values.items()}
+        numbers = (
+            f'<td data-label="Printed">{_numbers(claim.printed)}</td>',
+            f'<td data-label="Recomputed">{_numbers(recomputed)}</td>',
+        )
         cells = (
             f'<th scope="row"><span class="ledger-where"><code>{escape(claim.id)}</code> · {escape(claim.where)}</span>'
             f'<span class="ledger-claim">{escape(claim.statement)}</span>'
             f'<span class="ledger-reason">{escape(row.reason)}{link}</span></th>',
-            f'<td data-label="Printed">{_numbers(claim.printed)}</td>',
-            f'<td data-label="Recomputed">{_numbers(recomputed)}</td>',
+            *(numbers * self.numbers),
             f'<td data-label="Verdict">{badge(str(row.verdict))}</td>',
         )
         anchor = f' id="claim-{escape(claim.id)}"' if self.anchors else ""

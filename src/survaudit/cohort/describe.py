@@ -1,0 +1,124 @@
+"""The patients before any survival: Table 1, and how the groups differ before they were treated."""
+
+from __future__ import annotations
+
+import itertools
+
+import pandas as pd
+from scipy import stats
+from tableone import TableOne
+
+from survaudit.cohort.schema import GROUPS, REMISSIONS
+
+# A patient with less than one per cent of leukaemic cells has little disease left to treat.
+LOW_MRD_PERCENT = 1.0
+
+_CATEGORIES = {
+    "sex": "Sex",
+    "disease_status": "Disease status",
+    "complex_karyotype": "Complex karyotype",
+    "severe_crs": "Severe CRS",
+    "response_1": "Response",
+}
+_MEASURES = {
+    "age_years": "Age (years)",
+    "mrd_percent": "MRD (%)",
+    "blasts_percent": "Blasts in marrow (%)",
+    "n_previous_therapies": "Earlier therapies",
+    "n_relapses": "Earlier relapses",
+    "transduction_percent": "Transduction (%)",
+    "dose_1e6_per_kg": "Dose (million per kg)",
+}
+
+
+def table_one(cohort: pd.DataFrame) -> pd.DataFrame:
+    """Describe the patients, overall and by group, as papers do in their first table.
+
+    Parameters
+    ----------
+    cohort : pandas.DataFrame, shape (28, 25)
+        ``Supplement.cohort``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``Characteristic``, ``Value``, ``Missing``, ``Overall`` and one a group; cells hold
+        counts with percentages, or the median with the range. No P values: the groups were formed
+        by what happened later, so that a test of their baseline would test nothing.
+
+    Examples
+    --------
+    >>> from survaudit.cohort.tables import read_supplement
+    >>> table = table_one(read_supplement("data/raw").cohort)
+    >>> table.set_index(["Characteristic", "Value"]).loc[("Sex", "Female"), "Overall"]
+    '16 (57.1)'
+    """
+    named = cohort.rename(columns=_CATEGORIES | _MEASURES).astype({"group": str})
+    named = named.replace({True: "yes", False: "no"})
+    table: pd.DataFrame = TableOne(
+        named,
+        columns=[*_MEASURES.values(), *_CATEGORIES.values()],
+        categorical=list(_CATEGORIES.values()),
+        nonnormal=list(_MEASURES.values()),
+        min_max=list(_MEASURES.values()),
+        groupby="group",
+        decimals={"MRD (%)": 2},
+    ).tableone
+    table.columns = table.columns.get_level_values(-1)
+    shown = table[["Missing", "Overall", *GROUPS]].rename_axis(["Characteristic", "Value"]).reset_index()
+    # "Age (years), median [min,max]" with no level becomes the level of "Age (years)".
+    names = shown["Characteristic"].replace("n", "Patients, n").str.rsplit(", ", n=1, expand=True)
+    shown["Characteristic"] = names[0]
+    shown["Value"] = shown["Value"].where(shown["Value"] != "", names[1].str.replace(",", " to "))
+    return shown
+
+
+def group_differences(cohort: pd.DataFrame) -> pd.DataFrame:
+    """Count, by group, what set the groups apart before a survival time could.
+
+    Returns
+    -------
+    pandas.DataFrame, one row a group in the order of ``GROUPS``
+        ``patients``; ``low_mrd`` (below 1% before the infusion); ``mrd_negative_response``;
+        ``mrd_positive_response``; ``no_response``; ``not_assessed``; ``no_blasts`` before.
+    """
+    response = cohort["response_1"]
+    counts = pd.DataFrame(
+        {
+            "patients": True,
+            "low_mrd": cohort["mrd_percent"] < LOW_MRD_PERCENT,
+            "no_blasts": cohort["blasts_percent"] == 0,
+            "mrd_negative_response": response == REMISSIONS[0],
+            "mrd_positive_response": response == REMISSIONS[1],
+            "no_response": response == "NR",
+            "not_assessed": response == "not assessed",
+        }
+    )
+    return counts.groupby(cohort["group"], observed=False).sum()
+
+
+def exact_test(counts: pd.DataFrame, column: str) -> float:
+    """Return the exact P of equal proportions in all groups (Freeman and Halton, 1951).
+
+    The sum of the probabilities, with all margins fixed, of every table that is as improbable as
+    the one observed, or more.
+
+    Parameters
+    ----------
+    counts : pandas.DataFrame, one row a group
+        What ``group_differences`` returns.
+    column : str
+        Which count to compare with the number of patients.
+
+    Examples
+    --------
+    >>> round(exact_test(pd.DataFrame({"patients": [2, 2], "with": [2, 0]}), "with"), 6)
+    0.333333
+    """
+    sizes, observed = counts["patients"].to_numpy(), counts[column].to_numpy()
+    total = observed.sum()
+    tables = [table for table in itertools.product(*(range(n + 1) for n in sizes)) if sum(table) == total]
+    probability = stats.multivariate_hypergeom.pmf(tables, sizes, total)
+    limit = stats.multivariate_hypergeom.pmf(observed, sizes, total)
+    # Equal probabilities differ by rounding noise; a relative 1e-9 tells them from unequal ones.
+    return float(probability[probability <= limit * (1 + 1e-9)].sum())

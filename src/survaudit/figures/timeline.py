@@ -1,0 +1,228 @@
+"""Figures of the treatments in time: swimmer plots, the flow of patients, the calendar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.dates import ConciseDateFormatter, YearLocator, date2num
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import FancyBboxPatch
+
+from survaudit.cohort.schema import GROUPS, RELAPSES
+from survaudit.figures.style import FAINT, GROUP_STYLES, INK, QUIET
+
+DAYS_PER_MONTH = 30.4375
+
+# Marker and size of each dated event; shapes differ, so that grey is enough.
+_EVENTS = {
+    "first collection": ("|", 9),
+    "first infusion": ("o", 7),
+    "second collection": ("|", 9),
+    "second infusion": ("s", 7),
+    "transplantation": ("^", 9),
+}
+_RESPONSES = {"CR, MRD-": "CR−", "CR, MRD+": "CR+", "CR": "CR", "NR": "NR", "not assessed": "?", "not reported": "?"}
+# How far beyond the last date the page says that nothing more is known, in days.
+_BEYOND = 70
+
+
+def patient_order(events: pd.DataFrame) -> list[int]:
+    """Return the patients by group, then by the day of their first infusion."""
+    first = events[events["event"] == "first infusion"]
+    ranked = first.assign(rank=first["group"].map(GROUPS.index).astype(int)).sort_values(["rank", "date", "patient"])
+    return [int(patient) for patient in ranked["patient"]]
+
+
+def draw_swimmers(events: pd.DataFrame, states: pd.DataFrame, *, calendar: bool) -> Figure:
+    """Draw a line a patient, with dated events as marks and undated relapses as gaps with a question.
+
+    Parameters
+    ----------
+    events : pandas.DataFrame
+        What ``dated_events`` returns.
+    states : pandas.DataFrame
+        What ``recorded_states`` returns.
+    calendar : bool
+        Whether time runs by the calendar, or from each patient's first infusion.
+    """
+    figure = Figure(figsize=(7.2, 8.6), layout="constrained")
+    axis = figure.subplots()
+    order = {patient: place for place, patient in enumerate(patient_order(events))}
+    zero = events[events["event"] == "first infusion"].set_index("patient")["date"]
+    for patient, own in events.groupby("patient"):
+        start = zero[patient] if calendar else None
+        _draw_patient(axis, order[int(str(patient))], own, states[states["patient"] == patient], start)
+    _finish_swimmers(axis, events, list(order), calendar=calendar)
+    figure.legend(handles=_swimmer_key(), loc="outside lower center", ncols=2)
+    return figure
+
+
+def _at(days: float, start: pd.Timestamp | None) -> float:
+    """Return the place of a time on the axis: matplotlib's number of a date, or months."""
+    return days / DAYS_PER_MONTH if start is None else float(date2num(start)) + days  # type: ignore[no-untyped-call]
+
+
+def _draw_patient(axis: Axes, y: int, own: pd.DataFrame, states: pd.DataFrame, start: pd.Timestamp | None) -> None:
+    style = GROUP_STYLES[str(own["group"].iloc[0])]
+    first, last = own["time_days"].min(), own["time_days"].max()
+    axis.plot([_at(first, start), _at(last, start)], [y, y], color=style.colour, linewidth=5, alpha=0.55)
+    axis.plot([_at(last, start), _at(last + _BEYOND, start)], [y, y], color=style.colour, linewidth=1.2, linestyle=":")
+    for event, days in zip(own["event"], own["time_days"], strict=True):
+        marker, size = _EVENTS[event]
+        edge, width = (INK, 1.6) if marker == "|" else ("white", 0.6)
+        axis.plot(_at(days, start), y, marker, color=INK, markersize=size, markeredgecolor=edge, markeredgewidth=width)
+    for state in states.to_dict("records"):
+        if start is None:  # by the calendar, the letters would run into one another
+            below = state["after"] == "transplantation"
+            place = (_at(state["after_days"], start), y)
+            text = _RESPONSES.get(state["response"], "")
+            axis.annotate(text, place, (6, -11 if below else 5), textcoords="offset points", fontsize=7.5)
+        if state["relapse"] in RELAPSES:
+            _draw_undated_relapse(axis, y, state, start)
+
+
+def _draw_undated_relapse(axis: Axes, y: int, state: Mapping[Any, Any], start: pd.Timestamp | None) -> None:
+    """Put the relapse where only its order is known: halfway to the next event, or beyond the last."""
+    after, before = state["after_days"], state["before_days"]
+    days = after + _BEYOND if pd.isna(before) else (after + before) / 2
+    marker = "p" if state["after"] == "transplantation" else "D"
+    axis.plot(_at(days, start), y, marker, color=INK, markerfacecolor="white", markersize=9)
+    axis.annotate("?", (_at(days, start), y), ha="center", va="center", fontsize=7, fontweight="bold")
+
+
+def _finish_swimmers(axis: Axes, events: pd.DataFrame, order: list[int], *, calendar: bool) -> None:
+    axis.set_yticks(range(len(order)), [str(patient) for patient in order], fontsize=8.5)
+    axis.set(ylim=(len(order) - 0.3, -0.9), ylabel="Patient")
+    if calendar:
+        locator = YearLocator()  # type: ignore[no-untyped-call]
+        axis.xaxis.set_major_locator(locator)
+        axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+        axis.set_xlabel("Calendar time")
+    else:
+        axis.axvline(0, color=QUIET, linewidth=0.8)
+        axis.set_xlabel("Months since the first infusion")
+    axis.grid(axis="x", color=FAINT, linewidth=0.6)
+    axis.set_axisbelow(True)
+    group = events.drop_duplicates("patient").set_index("patient")["group"]
+    for name in GROUPS:
+        rows = [place for place, patient in enumerate(order) if group[patient] == name]
+        style = GROUP_STYLES[name]
+        # The corner that each view leaves free.
+        x, side = (0.01, "left") if calendar else (1.0, "right")
+        label = axis.text(x, rows[0] - 0.55, f"{name} (n = {len(rows)})", color=style.colour, ha=side, va="bottom")
+        label.set(fontweight="bold", transform=axis.get_yaxis_transform())
+        if rows[0]:
+            axis.axhline(rows[0] - 0.5, color=FAINT, linewidth=1)
+
+
+def _swimmer_key() -> list[Line2D]:
+    names = {"first collection": "collection of T cells"}
+    marks = [
+        (marker, INK, names.get(event, event)) for event, (marker, _) in _EVENTS.items() if "second c" not in event
+    ]
+    marks += [("D", "none", "relapse recorded, day unknown"), ("p", "none", "“CD19+” after HSCT, meaning unclear")]
+    return [
+        *(
+            Line2D(
+                [], [], color="none", marker=marker, markerfacecolor=face, markeredgecolor=INK, markersize=8, label=text
+            )
+            for marker, face, text in marks
+        ),
+        Line2D([], [], color=QUIET, linestyle=":", label="no later date published"),
+    ]
+
+
+# Which station leads to which, and in which group a patient ends who comes there.
+_WAYS = (
+    ("infused", "remission"),
+    ("infused", "no_response"),
+    ("infused", "not_assessed"),
+    ("remission", "transplanted"),
+    ("remission", "relapsed"),
+    ("transplanted", "marked"),
+    ("relapsed", "reinfused"),
+    ("relapsed", "not_reinfused"),
+    ("reinfused", "reported"),
+    ("reinfused", "silent"),
+)
+_ENDS = {
+    "CART1": ("no_response", "not_assessed", "not_reinfused"),
+    "CART2": ("reinfused", "reported", "silent"),
+    "CART+HSCT": ("transplanted", "marked"),
+}
+
+
+def draw_flow(counts: Mapping[str, int]) -> Figure:
+    """Draw the patients' ways through treatment, with the number at each station.
+
+    Parameters
+    ----------
+    counts : mapping of str to int
+        What ``patient_flow`` returns.
+    """
+    c = counts
+    stations = {
+        "infused": (2.0, 4, f"first infusion\n{c['infused']}"),
+        "remission": (1.1, 3, f"remission\n{c['remission']}"),
+        "no_response": (2.75, 3, f"no response\n{c['no_response']}"),
+        "not_assessed": (3.75, 3, f"not assessed\n{c['not_assessed']}"),
+        "transplanted": (0.3, 2, f"transplanted\n{c['transplanted']}"),
+        "relapsed": (1.9, 2, f"relapse recorded,\nnot transplanted\n{c['relapsed']}"),
+        "marked": (0.3, 1, f"“CD19+” recorded\n{c['hsct_marked']}"),
+        "reinfused": (1.5, 1, f"second infusion\n{c['reinfused']}"),
+        "not_reinfused": (2.75, 1, f"nothing more\n{c['relapsed'] - c['reinfused']}"),
+        "reported": (1.0, 0, f"relapse recorded\nagain\n{c['reinfused_relapsed']}"),
+        "silent": (2.1, 0, f"outcome\nnot reported\n{c['reinfused'] - c['reinfused_reported']}"),
+    }
+    figure = Figure(figsize=(7.2, 6.0), layout="constrained")
+    axis = figure.subplots()
+    for way in _WAYS:
+        (x0, y0, _), (x1, y1, _) = (stations[name] for name in way)
+        arrow = {"arrowstyle": "-|>", "color": QUIET, "shrinkA": 0, "shrinkB": 0}
+        axis.annotate("", (x1, y1 + 0.3), (x0, y0 - 0.3), arrowprops=arrow)
+    for name, (x, y, text) in stations.items():
+        group = next((group for group, names in _ENDS.items() if name in names), None)
+        _draw_station(axis, (x, y), text, GROUP_STYLES[group].colour if group else QUIET)
+    for group in GROUPS:
+        axis.plot([], [], color=GROUP_STYLES[group].colour, linewidth=3, label=f"ends as {group}")
+    axis.legend(loc="lower right")
+    axis.set(xlim=(-0.3, 4.3), ylim=(-0.45, 4.45))
+    axis.axis("off")
+    return figure
+
+
+def _draw_station(axis: Axes, centre: tuple[float, float], text: str, colour: str) -> None:
+    x, y = centre
+    box = FancyBboxPatch((x - 0.42, y - 0.28), 0.84, 0.56, boxstyle="round,pad=0.02", linewidth=2)
+    box.set(facecolor="white", edgecolor=colour)
+    axis.add_patch(box)
+    axis.text(x, y, text, ha="center", va="center", fontsize=9)
+
+
+def draw_calendar(events: pd.DataFrame) -> Figure:
+    """Draw the first infusions and what followed, by year and group.
+
+    Parameters
+    ----------
+    events : pandas.DataFrame
+        What ``dated_events`` returns.
+    """
+    figure = Figure(figsize=(7.2, 3.4), layout="constrained")
+    axis = figure.subplots()
+    first = events[events["event"] == "first infusion"]
+    counts = pd.crosstab(first["date"].dt.year, first["group"])
+    start = counts[GROUPS[0]] * 0
+    for group in GROUPS:
+        style = GROUP_STYLES[group]
+        bars = axis.bar(
+            counts.index, counts[group], bottom=start, color=style.colour, hatch=style.hatch, edgecolor="white"
+        )
+        bars.set_label(f"{group} (n = {counts[group].sum()})")
+        start = start + counts[group]
+    axis.set(ylabel="First infusions", xticks=list(counts.index))
+    axis.legend()
+    return figure
