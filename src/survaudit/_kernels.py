@@ -132,10 +132,11 @@ def scan_positions(
     high: FloatArray,
     out: FloatArray,
 ) -> None:
-    """Write events, observed - expected and variance of the low group at each of n - 1 >= 1 positions.
+    """Write events, observed - expected and variance of the low group at each size from 1 to n.
 
     The patients come in the covariate's order.  Both ends grow towards the middle, so that a small
-    group's variance is a short sum and not what is left of a long one.  A variance is exactly 0
+    group's variance is a short sum and not what is left of a long one.  The last row holds the
+    totals: all events, and no excess or variance.  A variance is exactly 0
     when the two groups are never at risk together at an event that could tell them apart.
     """
     n = level.size
@@ -155,12 +156,13 @@ def scan_positions(
             out[i, 0], out[i, 1], out[i, 2] = events - high[j, 2], -high[j, 0], high[j, 1]
         if table[int(min(low[i, 3], high[j, 3])), 0] == 0.0 or out[i, 2] < 0.0:
             out[i, 2] = 0.0
+    out[n - 1, 0], out[n - 1, 1], out[n - 1, 2] = events, 0.0, 0.0
 
 
 @compiled
 def scan_workspace(n: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Scratch arrays for `scan_positions`: the tree, the two ends, and the result."""
-    return np.empty((n + 2, 2)), np.empty((n, 4)), np.empty((n, 4)), np.empty((max(n - 1, 0), 3))
+    return np.empty((n + 2, 2)), np.empty((n, 4)), np.empty((n, 4)), np.empty((n, 3))
 
 
 @compiled
@@ -196,12 +198,12 @@ def scan_pairs(
     positions: IntArray,
     patient_weight: FloatArray,
     single: FloatArray,
-    events: float,
     min_group: int,
     min_events: int,
-    out: FloatArray,
-) -> int:
-    """Write every admissible pair of cuts; return how many there are.
+    counts: IntArray,
+    values: FloatArray,
+) -> tuple[int, float]:
+    """Write every admissible pair of cuts; return how many there are and the largest chi-square.
 
     Parameters
     ----------
@@ -209,35 +211,32 @@ def scan_pairs(
         Sizes of the low group at the candidate cuts, increasing.
     patient_weight : (n,) array
         W of each patient, in the covariate's order.
-    single : (n - 1, 3) array
-        What `scan_positions` wrote: events, observed - expected and variance of the low group.
-    events : float
-        Events in the whole cohort.
+    single : (n, 3) array
+        What `scan_positions` wrote: events, observed - expected and variance of the low group, and
+        in the last row the events of all patients.
     min_group, min_events : int
         Least number of patients and of events in each of the three groups.
-    out : (rows, 7) array
-        Per pair: index of the lower and upper cut, events low and middle, chi-square, rank, and the
-        excess of the high group over that of the low one.  With a single row, only the largest
-        chi-square is kept (in its column 4).
+    counts : (6, rows) array
+        To be written: sizes of the low and middle group, events low, middle and high, rank.
+    values : (2, rows) array
+        To be written: chi-square, and the excess of the high group over that of the low one.
+        With no columns nothing is written, and only the largest chi-square is sought.
     """
-    n, k = patient_weight.size, positions.size
-    across = np.zeros(n)
-    suffix_top = np.zeros(n + 1)
+    n, k, events = patient_weight.size, positions.size, single[-1, 0]
+    across, suffix_top, excess = np.zeros(n), np.zeros(n + 1), np.zeros(3)
     for j in range(n - 1, -1, -1):
         suffix_top[j] = max(suffix_top[j + 1], patient_weight[j])
-    excess = np.zeros(3)
-    keep = out.shape[0] > 1
-    count, added, low_top = 0, 0, 0.0
-    if not keep:
-        out[0, 4] = 0.0
+    keep = values.shape[1] > 0
+    count, added, low_top, largest = 0, 0, 0.0, 0.0
     for a in range(k):
         i = positions[a]
         while added < i:
-            # W of the low group only matters from its own position on: pairs ahead of it are its own.
+            # Later cuts lie above this one, so edges to the patients below it are never needed again.
             _add_edges(patient_weight[added], patient_weight, i, across)
             low_top = max(low_top, patient_weight[added])
             added += 1
-        if i < min_group or single[i - 1, 0] < min_events:
+        low_events = single[i - 1, 0]
+        if i < min_group or low_events < min_events:
             continue
         mid_top, reached = 0.0, i
         for b in range(a + 1, k):
@@ -245,25 +244,21 @@ def scan_pairs(
             while reached < j:
                 mid_top = max(mid_top, patient_weight[reached])
                 reached += 1
-            mid_events = single[j - 1, 0] - single[i - 1, 0]
-            if j - i < min_group or n - j < min_group or mid_events < min_events:
-                continue
-            if events - single[j - 1, 0] < min_events:
+            mid_events, high_events = single[j - 1, 0] - low_events, events - single[j - 1, 0]
+            if min(j - i, n - j) < min_group or min(mid_events, high_events) < min_events:
                 continue
             # A variance of one cut is its edges: low to (middle and high), or (low and middle) to high.
             low_high = across[j] if min(low_top, suffix_top[j]) > 0.0 else 0.0
             low_mid = max(single[i - 1, 2] - across[j], 0.0) if min(low_top, mid_top) > 0.0 else 0.0
             mid_high = max(single[j - 1, 2] - across[j], 0.0) if min(mid_top, suffix_top[j]) > 0.0 else 0.0
-            excess[0] = single[i - 1, 1]
-            excess[1] = single[j - 1, 1] - single[i - 1, 1]
-            excess[2] = -single[j - 1, 1]
+            excess[0], excess[2] = single[i - 1, 1], -single[j - 1, 1]
+            excess[1] = -excess[0] - excess[2]
             chi2, rank = pair_chi2(excess, low_mid, low_high, mid_high)
+            largest = max(largest, chi2)
             if keep:
-                out[count, 0], out[count, 1] = a, b
-                out[count, 2], out[count, 3] = single[i - 1, 0], mid_events
-                out[count, 4], out[count, 5] = chi2, rank
-                out[count, 6] = excess[2] - excess[0]
-            elif chi2 > out[0, 4]:
-                out[0, 4] = chi2
+                counts[0, count], counts[1, count] = i, j - i
+                counts[2, count], counts[3, count], counts[4, count] = low_events, mid_events, high_events
+                counts[5, count] = rank
+                values[0, count], values[1, count] = chi2, excess[2] - excess[0]
             count += 1
-    return count
+    return count, largest

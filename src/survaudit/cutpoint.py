@@ -10,11 +10,12 @@ for `survaudit.selection`: no P value here is corrected for the choice of the cu
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special
 
 from survaudit._kernels import FloatArray, IntArray, scan_pairs, scan_positions, scan_workspace
 from survaudit._ranked import RankedCohort, count_argument, rank_cohort
@@ -29,6 +30,11 @@ PERMUTATION_CONVENTION = "permutation variance, max-rank tie scores, as R maxsta
 
 # Two statistics that are equal on paper can differ in their last digits: closer than this, they are a tie.
 TIE_TOLERANCE = 1e-9
+
+# A grid of pairs is kept whole, about 100 bytes a pair: more than this is a memory error in the making.
+MOST_PAIRS = 20_000_000
+
+_Array = TypeVar("_Array", FloatArray, IntArray)
 
 
 @dataclass(frozen=True)
@@ -349,20 +355,22 @@ def scan_two(
     sizes = cohort.candidates()
     if sizes.size < 2:
         raise InputError(f"x: found {sizes.size + 1} distinct values, expected three for three groups")
-    out = np.empty((sizes.size * (sizes.size - 1) // 2 + 1, 7))
-    count = scan_pairs(
-        sizes, cohort.patient_weight(), single_cuts(cohort), cohort.events, group, least_events, out
-    )
+    pairs = sizes.size * (sizes.size - 1) // 2
+    if pairs > MOST_PAIRS:
+        raise InputError(f"x: {sizes.size + 1} distinct values make {pairs} pairs of cuts; round x first")
+    counts, values = np.empty((6, pairs), np.int64), np.empty((2, pairs))
+    single = single_cuts(cohort)
+    count, _ = scan_pairs(sizes, cohort.patient_weight(), single, group, least_events, counts, values)
     if count == 0:
         raise InputError(
             f"min_group={group}, min_events={least_events} leaves no pair of cuts among {cohort.n} patients "
             f"with {cohort.events} events; lower one of them"
         )
-    return _cut_grid(cohort, sizes, out[:count], (group, least_events))
+    return _cut_grid(cohort, counts[:, :count], values[:, :count], (group, least_events))
 
 
 def single_cuts(cohort: RankedCohort) -> FloatArray:
-    """Return events, observed - expected and variance of the low group at all n - 1 sizes, as (n - 1, 3)."""
+    """Return events, observed - expected and variance of the low group at sizes 1 to n, as (n, 3)."""
     tree, low, high, out = scan_workspace(cohort.n)
     scan_positions(cohort.level, cohort.event, cohort.table, tree, low, high, out)
     return out
@@ -410,18 +418,19 @@ def _cut_scan(
     events_high = cohort.events - events_low
     # 0 - x and not -x: a statistic of 0 should not print as -0.
     excess_high = 0.0 - excess_low
+    # The tail of chi-square on 1 degree of freedom at z^2 is erfc(|z| / sqrt(2)).
     statistic = np.divide(excess_high, np.sqrt(variance), out=np.zeros(sizes.size), where=variance > 0)
     return CutScan(
         cut=_frozen(cohort.x[sizes - 1]),
-        n_low=_frozen_counts(sizes),
-        n_high=_frozen_counts(cohort.n - sizes),
-        events_low=_frozen_counts(events_low),
-        events_high=_frozen_counts(events_high),
+        n_low=_frozen(sizes),
+        n_high=_frozen(cohort.n - sizes),
+        events_low=_frozen(events_low),
+        events_high=_frozen(events_high),
         expected_high=_frozen(events_high - excess_high),
         variance=_frozen(variance),
         statistic=_frozen(statistic),
         chi2=_frozen(statistic**2),
-        p=_frozen(stats.chi2.sf(statistic**2, 1)),
+        p=_frozen(special.erfc(np.abs(statistic) / np.sqrt(2))),
         n=cohort.n,
         events=cohort.events,
         method=method,
@@ -432,27 +441,28 @@ def _cut_scan(
     )
 
 
-def _cut_grid(cohort: RankedCohort, sizes: IntArray, rows: FloatArray, limits: tuple[int, int]) -> CutGrid:
-    """Turn the rows of the pair kernel into a result."""
-    low, high = sizes[rows[:, 0].astype(np.int64)], sizes[rows[:, 1].astype(np.int64)]
-    events_low, events_middle = rows[:, 2].astype(np.int64), rows[:, 3].astype(np.int64)
-    chi2, df = rows[:, 4], rows[:, 5].astype(np.int64)
-    # On 2 degrees of freedom the tail is exp(-x / 2); the rare cut with fewer is done by name.
-    p = np.exp(-chi2 / 2)
-    p[df == 1] = stats.chi2.sf(chi2[df == 1], 1)
-    p[df == 0] = 1.0
+def _cut_grid(cohort: RankedCohort, counts: IntArray, values: FloatArray, limits: tuple[int, int]) -> CutGrid:
+    """Turn what the pair kernel wrote into a result."""
+    counts.flags.writeable = False
+    low, middle, events_low, events_middle, events_high, df = counts
+    chi2, lean = _frozen(values[0]), values[1]
+    # On 2 degrees of freedom the tail is exp(-x / 2); the rare pair with fewer is done by name.
+    p = np.exp(chi2 / -2)
+    if df.min() < 2:
+        p[df == 1] = special.erfc(np.sqrt(chi2[df == 1] / 2))
+        p[df == 0] = 1.0
     return CutGrid(
         cut_low=_frozen(cohort.x[low - 1]),
-        cut_high=_frozen(cohort.x[high - 1]),
-        n_low=_frozen_counts(low),
-        n_middle=_frozen_counts(high - low),
-        n_high=_frozen_counts(cohort.n - high),
-        events_low=_frozen_counts(events_low),
-        events_middle=_frozen_counts(events_middle),
-        events_high=_frozen_counts(cohort.events - events_low - events_middle),
-        statistic=_frozen(np.where(rows[:, 6] < 0, -1.0, 1.0) * np.sqrt(chi2)),
-        chi2=_frozen(chi2.copy()),
-        df=_frozen_counts(df),
+        cut_high=_frozen(cohort.x[low + middle - 1]),
+        n_low=low,
+        n_middle=middle,
+        n_high=_frozen(cohort.n - low - middle),
+        events_low=events_low,
+        events_middle=events_middle,
+        events_high=events_high,
+        statistic=_frozen(np.copysign(np.sqrt(chi2), lean)),
+        chi2=chi2,
+        df=df,
         p=_frozen(p),
         n=cohort.n,
         events=cohort.events,
@@ -470,14 +480,7 @@ def _largest(chi2: FloatArray) -> IntArray:
     return np.flatnonzero(chi2 >= top - TIE_TOLERANCE * max(top, 1e-300)).astype(np.int64)
 
 
-def _frozen(values: FloatArray) -> FloatArray:
+def _frozen(values: _Array) -> _Array:
     """Make an array of a result read-only, as the result is."""
     values.flags.writeable = False
     return values
-
-
-def _frozen_counts(values: IntArray) -> IntArray:
-    """Make an array of counts read-only."""
-    counts = np.array(values, dtype=np.int64)
-    counts.flags.writeable = False
-    return counts
