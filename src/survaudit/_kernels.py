@@ -262,3 +262,113 @@ def scan_pairs(
                 values[0, count], values[1, count] = chi2, excess[2] - excess[0]
             count += 1
     return count, largest
+
+
+@compiled
+def largest_chi2(single: FloatArray, sizes: IntArray, min_group: int, min_events: int) -> float:
+    """Return the largest one-cut log-rank chi-square among the admissible sizes of the low group."""
+    n, events, largest = single.shape[0], single[-1, 0], 0.0
+    for m in sizes:
+        low = single[m - 1, 0]
+        if min(m, n - m) < min_group or min(low, events - low) < min_events or single[m - 1, 2] <= 0.0:
+            continue
+        largest = max(largest, single[m - 1, 1] ** 2 / single[m - 1, 2])
+    return largest
+
+
+@compiled
+def largest_score_chi2(
+    scores: FloatArray, event: IntArray, order: IntArray, sizes: IntArray, min_group: int, min_events: int
+) -> float:
+    """Return the largest squared permutation-variance statistic, the patients taken in `order`."""
+    n = scores.size
+    mean, spread, events = scores.mean(), 0.0, event.sum()
+    for score in scores:
+        spread += (score - mean) ** 2
+    if spread <= 0.0:
+        return 0.0
+    total, low, done, largest = 0.0, 0, 0, 0.0
+    for m in sizes:
+        while done < m:
+            total += scores[order[done]] - mean
+            low += event[order[done]]
+            done += 1
+        if min(m, n - m) < min_group or min(low, events - low) < min_events:
+            continue
+        largest = max(largest, total * total * n * (n - 1.0) / (float(m) * (n - m) * spread))
+    return largest
+
+
+@compiled
+def permuted_maxima(
+    orders: IntArray,
+    level: IntArray,
+    event: IntArray,
+    scores: FloatArray,
+    table: FloatArray,
+    sizes: IntArray,
+    limits: tuple[int, int],
+    kind: int,
+) -> FloatArray:
+    """Return the largest chi-square of each permutation of a cohort.
+
+    Row b of `orders` gives the patients in the order of the permuted covariate; `kind` is 1 or 2 for
+    the log-rank with one or two cuts, 0 for the permutation-variance statistic with one cut.
+    """
+    count, n = orders.shape
+    out = np.empty(count)
+    own_level, own_event, own_weight = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n)
+    tree, low, high, single = scan_workspace(n)
+    no_counts, no_values = np.empty((6, 0), np.int64), np.empty((2, 0))
+    for b in range(count):
+        order = orders[b]
+        if kind == 0:
+            out[b] = largest_score_chi2(scores, event, order, sizes, limits[0], limits[1])
+            continue
+        for i in range(n):
+            own_level[i], own_event[i] = level[order[i]], event[order[i]]
+        scan_positions(own_level, own_event, table, tree, low, high, single)
+        if kind == 1:
+            out[b] = largest_chi2(single, sizes, limits[0], limits[1])
+            continue
+        for i in range(n):
+            own_weight[i] = table[own_level[i], 0]
+        _, out[b] = scan_pairs(sizes, own_weight, single, limits[0], limits[1], no_counts, no_values)
+    return out
+
+
+@compiled
+def null_maxima(orders: IntArray, events: IntArray, starts: IntArray, min_groups: IntArray) -> FloatArray:
+    """Return the largest one-cut log-rank chi-square of cohorts in which the covariate means nothing.
+
+    Parameters
+    ----------
+    orders : (cohorts, n) array
+        The patients, numbered in the order of time, in the order of the covariate (all values distinct).
+    events : (cohorts or 1, n) array
+        Events and censorings in the order of time, one row for all cohorts or one for each.
+    starts : (k,) array
+        Where each distinct time begins.
+    min_groups : (limits,) array
+        Least numbers of patients on a side.
+
+    Returns
+    -------
+    (cohorts, limits) array
+    """
+    count, n = orders.shape
+    out = np.empty((count, min_groups.size))
+    own_level, own_event = np.empty(n, np.int64), np.empty(n, np.int64)
+    sizes = np.arange(1, n)
+    tree, low, high, single = scan_workspace(n)
+    level, table, _ = risk_tables(events[0], starts)
+    for b in range(count):
+        pattern = events[b % events.shape[0]]
+        if b and events.shape[0] > 1:
+            level, table, _ = risk_tables(pattern, starts)
+        for i in range(n):
+            own_level[i], own_event[i] = level[orders[b, i]], pattern[orders[b, i]]
+        scan_positions(own_level, own_event, table, tree, low, high, single)
+        for g in range(min_groups.size):
+            out[b, g] = largest_chi2(single, sizes, min_groups[g], 0)
+    return out
