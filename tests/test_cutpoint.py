@@ -287,14 +287,17 @@ def test_swapped_sides_change_the_sign_only():
 
 def test_a_small_group_of_a_large_cohort_keeps_its_digits():
     rng = np.random.default_rng(8)
-    n = 3000
+    n = 200_000
     x, time_days = np.arange(n, dtype=float), rng.permutation(n).astype(float)
     event = (rng.random(n) < 0.5).astype(int)
     scan = scan_one(x, time_days, event)
-    for cut in (0.0, 1.0, n - 3.0, n - 2.0):
-        low = x <= cut
-        theirs = logrank_test(time_days[low], time_days[~low], event[low], event[~low]).test_statistic
-        np.testing.assert_allclose(scan.chi2[int(cut)], theirs, rtol=1e-9)
+    by_time = np.argsort(time_days)
+    at_risk, died = np.arange(n, 0, -1), event[by_time] == 1
+    for cut in (0, 2, n // 2, n - 3, n - 2):
+        high = np.cumsum((x > cut)[by_time][::-1])[::-1]
+        share = (high / at_risk)[died]
+        chi2 = ((x > cut)[event == 1].sum() - share.sum()) ** 2 / (share * (1 - share)).sum()
+        np.testing.assert_allclose(scan.chi2[cut], chi2, rtol=1e-10)
 
 
 def test_input_is_left_alone_and_results_cannot_be_changed():
@@ -324,6 +327,9 @@ def test_min_group_and_min_events_bind_on_both_sides():
     pd.testing.assert_frame_equal(scan.to_frame(), kept.reset_index(drop=True))
     assert (scan.min_group, scan.min_events) == (12, 9)
     pairs = scan_two(x, time_days, event).to_frame()
+    large = pairs[["n_low", "n_middle", "n_high"]].min(axis=1) >= 12
+    grid = scan_two(x, time_days, event, min_group=12).to_frame()
+    pd.testing.assert_frame_equal(grid, pairs[large].reset_index(drop=True))
     enough = (pairs[["n_low", "n_middle", "n_high"]].min(axis=1) >= 12) & (
         pairs[["events_low", "events_middle", "events_high"]].min(axis=1) >= 9
     )
@@ -356,6 +362,18 @@ def test_no_variance_is_no_evidence():
     assert (grid.df.tolist(), grid.chi2.tolist(), grid.p.tolist()) == ([0], [0], [1])
 
 
+def test_no_variance_is_exactly_none():
+    # Eight patients leave before the first event: against the other five there is nothing to compare.
+    time_days = [1] * 8 + [30, 17, 23, 11, 29]
+    scan = scan_one(range(13), time_days, [0] * 8 + [1, 1, 0, 1, 1])
+    assert (scan.variance[:8] == 0).all()
+    assert (scan.variance[8:] > 0).all()
+    assert (scan.chi2[:8] == 0).all()
+    assert (scan.p[:8] == 1).all()
+    other = scan_one_permutation_variance([1, 2, 3], [7, 7, 7], [1, 1, 1])
+    assert (other.statistic.tolist(), other.p.tolist()) == ([0, 0], [1, 1])
+
+
 def test_times_that_differ_by_rounding_noise_are_merged_and_counted():
     x, event = [1, 2, 3, 4, 5], [1, 1, 0, 1, 1]
     noisy = scan_one(x, [0.1 + 0.2, 0.3, 7 * 0.1, 0.7, 2.0], event)
@@ -365,6 +383,8 @@ def test_times_that_differ_by_rounding_noise_are_merged_and_counted():
     apart = scan_one(x, [1.0, 1.0 + 1e-6, 2.0, 3.0, 4.0], event)
     assert apart.merged_times == 0
     assert scan_two(x, [0.1 + 0.2, 0.3, 7 * 0.1, 0.7, 2.0], event).merged_times == 2
+    assert scan_one(x, [1e4, 1e4 * (1 + 1e-12), 2e4, 3e4, 4e4], event).merged_times == 1
+    assert scan_one(x, [0.0, 5.6e-17, 1.0, 2.0, 3.0], event).merged_times == 1
 
 
 def test_results_say_what_they_are():

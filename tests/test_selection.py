@@ -152,6 +152,14 @@ def test_conditional_gaussian_as_simulated_with_many_cuts():
     assert np.mean(maxima >= b) > entry["result"]["p"]
 
 
+def test_conditional_gaussian_as_simulated_with_cuts_close_together():
+    sizes = range(10_000, 10_051)
+    maxima = chain_maxima(sizes, 20_000, 200_000, np.random.default_rng(6))
+    for threshold in (1.0, 2.0, 3.0):
+        p = conditional_gaussian(threshold, 20_000, sizes)
+        assert abs(np.mean(maxima >= threshold) - p) <= 4 * sqrt(p * (1 - p) / maxima.size)
+
+
 @pytest.mark.parametrize("row", CHECK["results"], ids=lambda row: f"eps{row['eps']}")
 def test_corrections_of_the_published_chi_square_as_r(row):
     b, sizes = CHECK["b"], range(row["m_lo"], row["m_hi"] + 1)
@@ -424,35 +432,43 @@ def test_more_cuts_never_make_a_smaller_p():
     assert p == sorted(p)
 
 
-def example(seed=1, n=40):
+def example(seed=1, n=40, effect=0.0):
     rng = np.random.default_rng(seed)
-    return rng.normal(size=n), rng.exponential(900, n), (rng.random(n) < 0.7).astype(int)
+    x = rng.normal(size=n)
+    return x, rng.exponential(900, n) * np.exp(-effect * x), (rng.random(n) < 0.7).astype(int)
 
 
 def test_compare_returns_every_method_once_and_no_minimum():
-    frame = compare(*example(), rng=np.random.default_rng(1), replicates=500, min_group=3).to_frame()
+    frame = compare(
+        *example(effect=0.9), rng=np.random.default_rng(1), replicates=500, min_group=3
+    ).to_frame()
     assert not frame.duplicated(["statistic", "method"]).any()
     assert len(frame) == 6 + 6 + 1
     for name, scanner in ((LOG_RANK, scan_one), (PERMUTATION_VARIANCE, scan_one_permutation_variance)):
-        best = scanner(*example(), min_group=3).best
+        best = scanner(*example(effect=0.9), min_group=3).best
         rows = frame[frame["statistic"] == name]
         assert (rows["chi2"] == best.chi2).all()
         assert (rows["cut"] == best.cut).all()
         p = rows.set_index("method")["p"]
         np.testing.assert_allclose(p["none"], stats.chi2.sf(best.chi2, 1))
         assert p.drop("none").min() > p["none"]
-        np.testing.assert_allclose(p["Bonferroni"], min(1, 35 * p["none"]))
+        np.testing.assert_allclose(p["Bonferroni"], 35 * p["none"])
+        assert p["Bonferroni"] < 1
         np.testing.assert_allclose(
             p["conditional Gaussian"], conditional_gaussian(sqrt(best.chi2), 40, range(3, 38))
         )
 
 
 def test_compare_two_cuts():
-    result = compare(*example(n=25), rng=np.random.default_rng(1), replicates=300, cuts=2, min_group=4)
-    frame, best = result.to_frame(), scan_two(*example(n=25), min_group=4).best
+    data = example(n=25, effect=3.0)
+    result = compare(*data, rng=np.random.default_rng(1), replicates=300, cuts=2, min_group=4)
+    frame, best = result.to_frame(), scan_two(*data, min_group=4).best
     assert frame["method"].tolist() == ["none", "Bonferroni", "permutation"]
     assert (frame["chi2"] == best.chi2).all()
     assert frame["cut"][0] == (best.cut_low, best.cut_high)
+    # The lower cut leaves 4 to 17 patients below it, the upper one 4 in the middle and above: 14 + ... + 1.
+    np.testing.assert_allclose(frame["p"][1], 105 * stats.chi2.sf(best.chi2, 2), rtol=1e-9)
+    assert frame["p"][1] < 1
     assert frame["p"][2] > frame["p"][0]
 
 
@@ -499,6 +515,21 @@ def test_limits_hold_in_the_permutations_too():
             permuted(ranked, ranked.candidates(), (8, 0), kind, 50, np.random.default_rng(4)),
             permuted(ranked, fixed, (1, 0), kind, 50, np.random.default_rng(4)),
         )
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+def test_min_events_holds_in_each_permutation(kind):
+    x, time_days, event = example(n=30)
+    ranked = rank_cohort(x, time_days, event)
+    scanner = (scan_one_permutation_variance, scan_one)[kind]
+    order = np.random.default_rng(1).permutation(30)
+    fixed = (ranked.level, ranked.event, ranked.scores, ranked.table, ranked.candidates())
+    rows = ranked.order[order]
+    for least in (0, 4, 8):
+        found = permuted_maxima(order[None, :], *fixed, (1, least), kind)[0]
+        scan = scanner(np.arange(30), time_days[rows], event[rows])
+        enough = np.minimum(scan.events_low, scan.events_high) >= least
+        np.testing.assert_allclose(found, scan.chi2[enough].max(), rtol=1e-10)
 
 
 @pytest.mark.parametrize(

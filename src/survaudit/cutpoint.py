@@ -380,9 +380,7 @@ def score_sums(scores: FloatArray, sizes: IntArray) -> tuple[FloatArray, FloatAr
     """Return the centred sum of the first scores, for each size of the low group, and its variance."""
     n = scores.size
     centred = scores - scores.mean()
-    # Rounding alone must not turn equal scores into a variance.
-    spread = float(centred @ centred) if np.ptp(scores) > TIE_TOLERANCE else 0.0
-    return np.cumsum(centred)[sizes - 1], sizes * (n - sizes) / (n * (n - 1)) * spread
+    return np.cumsum(centred)[sizes - 1], sizes * (n - sizes) / (n * (n - 1)) * float(centred @ centred)
 
 
 def admissible(cohort: RankedCohort, single: FloatArray, min_group: int, min_events: int) -> IntArray:
