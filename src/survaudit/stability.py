@@ -149,8 +149,9 @@ def bootstrap_cuts(
     total = count_argument("replicates", replicates, least=1)
     work = partial(_bootstrap_block, _columns(x, time_days, event), (min_group, min_events))
     found = np.concatenate(in_blocks(work, total, rng, block=100, n_jobs=n_jobs))
-    counts = (scan.n, scan.events, min_group, min_events, total)
-    return BootstrapCuts(*_read_only(found), scan.best, *counts)
+    cut, chi2, inside, outside = _read_only(found)
+    counts = scan.n, scan.events, min_group, min_events, total
+    return BootstrapCuts(cut, chi2, inside, outside, scan.best, *counts)
 
 
 def split_samples(
@@ -186,9 +187,9 @@ def split_samples(
 
     Notes
     -----
-    Camp, Dolled-Filhart and Rimm (2004) match the halves: censored and uncensored patients are listed apart
-    by follow-up, and the lists are dealt to a training and a validation set.  Here each pair of neighbours in
-    a list is dealt at random, so that halvings differ.
+    X-tile (Camp, Dolled-Filhart and Rimm 2004) matches a training and a validation set by follow-up.  Here
+    censored and uncensored patients are listed apart by follow-up, and of each pair of neighbours in a list
+    one goes to each half at random; how X-tile itself deals them was not checked against its program.
 
     Examples
     --------
@@ -202,7 +203,9 @@ def split_samples(
     total = count_argument("replicates", replicates, least=1)
     work = partial(_split_block, _columns(x, time_days, event), (min_group, min_events))
     found = np.concatenate(in_blocks(work, total, rng, block=100, n_jobs=n_jobs))
-    return SplitSamples(*_read_only(found), scan.n, scan.events, min_group, min_events, total)
+    cut, chi2, p, statistic, validation_p = _read_only(found)
+    counts = scan.n, scan.events, min_group, min_events, total
+    return SplitSamples(cut, chi2, p, statistic, validation_p, *counts)
 
 
 def _columns(x: ArrayLike, time_days: ArrayLike, event: ArrayLike) -> FloatArray:
