@@ -188,7 +188,8 @@ def compile_seconds() -> dict[str, float]:
     """Time the first scan of a new process, with nothing compiled before and with the cache of that run."""
     code = (
         "import time, numpy as np; from survaudit.cutpoint import scan_one, scan_two; x = np.arange(9.0); "
-        "s = time.perf_counter(); scan_one(x, x, x > 2); scan_two(x, x, x > 2); print(time.perf_counter() - s)"
+        "start = time.perf_counter(); scan_one(x, x, x > 2); scan_two(x, x, x > 2); "
+        "print(time.perf_counter() - start)"
     )
     found = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -219,9 +220,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small cohorts only")
     quick = parser.parse_args().quick
-    print(
-        f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}, numpy {np.__version__}"
-    )
+    machine = f"{platform.machine()}, {os.cpu_count()} CPUs"
+    print(f"{machine}, Python {platform.python_version()}, numpy {np.__version__}")
     print("Medians; ratio is the peer's time over ours, measured in this run.\n")
     rows = peers_of_the_scan([28, 300] if quick else [28, 300, 1000], 1 if quick else 3)
     rows += peers_of_the_permutations([28] if quick else [28, 1000, 10_000])
