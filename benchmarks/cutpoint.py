@@ -131,9 +131,7 @@ def peers_of_the_scan(sizes: list[int], repeats: int) -> list[dict[str, object]]
                 theirs: float | str = median_seconds(partial(loop, data), repeats)
             except ImportError:
                 theirs = "not installed"
-            rows.append(
-                row("all cuts, exact log-rank", n, ours, name if same else f"{name}: OTHER VALUES", theirs)
-            )
+            rows.append(row("all cuts, exact log-rank", n, ours, name if same else f"{name}: OTHER VALUES", theirs))
         ours = median_seconds(partial(scan_one_permutation_variance, *data), 20)
         theirs = seconds_in_r(data, "scan", 20)
         rows.append(row("all cuts, permutation variance", n, ours, "R maxstat", theirs))
@@ -148,11 +146,7 @@ def peers_of_the_permutations(sizes: list[int]) -> list[dict[str, object]]:
         theirs = seconds_in_r(data, "permute", repeats)
         for name in (PERMUTATION_VARIANCE, LOG_RANK):
             ours = median_seconds(partial(permute, data, name, 1), repeats)
-            peer = (
-                "R maxstat condMC"
-                if name == PERMUTATION_VARIANCE
-                else "R maxstat condMC (a cheaper statistic)"
-            )
+            peer = "R maxstat condMC" if name == PERMUTATION_VARIANCE else "R maxstat condMC (a cheaper statistic)"
             rows.append(row(f"10,000 permutations, {name}", n, ours, peer, theirs))
     ours = median_seconds(partial(permute, cohort(28), LOG_RANK, 2), 9)
     rows.append(row("10,000 permutations, two cuts", 28, ours, "none", "no peer measured"))
@@ -178,9 +172,7 @@ def pairs(sizes: list[int]) -> pd.DataFrame:
     rows = []
     for n in sizes:
         seconds = median_seconds(partial(scan_two, *cohort(n)), 9)
-        rows.append(
-            {"n": n, "pairs": (n - 1) * (n - 2) // 2, "ms": 1e3 * seconds, "ns per n^2": 1e9 * seconds / n**2}
-        )
+        rows.append({"n": n, "pairs": (n - 1) * (n - 2) // 2, "ms": 1e3 * seconds, "ns per n^2": 1e9 * seconds / n**2})
     return pd.DataFrame(rows)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lifelines.datasets import load_gbsg2, load_lung
 from lifelines.statistics import logrank_test, multivariate_logrank_test
@@ -95,9 +95,7 @@ def test_side_of_the_cut_as_r_survminer(entry):
 @entries("scan/rolr/")
 def test_signs_as_r_rolr(entry):
     x, time_days, event = cohort(entry)
-    expected = pd.DataFrame({key: entry["result"][key] for key in ("xcutoff", "z")}).drop_duplicates(
-        "xcutoff"
-    )
+    expected = pd.DataFrame({key: entry["result"][key] for key in ("xcutoff", "z")}).drop_duplicates("xcutoff")
     scan = scan_one(x, time_days, event)
     # rolr's high group is x >= cutoff, so its cut is the largest value below that.
     at = np.searchsorted(scan.cut, expected["xcutoff"]) - 1
@@ -159,7 +157,6 @@ def cohorts(draw, least_values=2, most=24):
     return np.array(x, float), np.array(time_days, float), np.array(event)
 
 
-@settings(max_examples=150, deadline=None)
 @given(cohorts())
 def test_every_cut_as_defined(data):
     x, time_days, event = data
@@ -179,7 +176,6 @@ def test_every_cut_as_defined(data):
         np.testing.assert_allclose(scan.p[i], stats.chi2.sf(float(chi2), 1), rtol=1e-7)
 
 
-@settings(max_examples=100, deadline=None)
 @given(cohorts())
 def test_permutation_variance_as_defined(data):
     x, time_days, event = data
@@ -195,7 +191,6 @@ def test_permutation_variance_as_defined(data):
         np.testing.assert_allclose(scan.statistic[i], expected, rtol=1e-9, atol=1e-10)
 
 
-@settings(max_examples=100, deadline=None)
 @given(cohorts(least_values=3, most=16))
 def test_every_pair_as_defined(data):
     x, time_days, event = data
@@ -228,9 +223,7 @@ def test_against_lifelines_and_scipy(seed, censored):
     x, time_days = rng.integers(0, 15, n), rng.integers(0, 40, n)
     event = (rng.random(n) > censored).astype(int)
     for cut, variance, statistic, p in (
-        scan_one(x, time_days, event)
-        .to_frame()[["cut", "variance", "statistic", "p"]]
-        .itertuples(index=False)
+        scan_one(x, time_days, event).to_frame()[["cut", "variance", "statistic", "p"]].itertuples(index=False)
     ):
         if variance == 0:
             continue
@@ -238,9 +231,7 @@ def test_against_lifelines_and_scipy(seed, censored):
         theirs = logrank_test(time_days[low], time_days[~low], event[low], event[~low])
         np.testing.assert_allclose([statistic**2, p], [theirs.test_statistic, theirs.p_value], rtol=1e-8)
         samples = [
-            stats.CensoredData(
-                uncensored=time_days[side][event[side] == 1], right=time_days[side][event[side] == 0]
-            )
+            stats.CensoredData(uncensored=time_days[side][event[side] == 1], right=time_days[side][event[side] == 0])
             for side in (~low, low)
         ]
         np.testing.assert_allclose(statistic, stats.logrank(*samples).statistic, rtol=1e-8)
@@ -320,8 +311,7 @@ def test_min_group_and_min_events_bind_on_both_sides():
     scan, whole = scan_one(x, time_days, event, min_group=12, min_events=9), scan_one(x, time_days, event)
     sides = whole.to_frame()
     kept = sides[
-        (sides[["n_low", "n_high"]].min(axis=1) >= 12)
-        & (sides[["events_low", "events_high"]].min(axis=1) >= 9)
+        (sides[["n_low", "n_high"]].min(axis=1) >= 12) & (sides[["events_low", "events_high"]].min(axis=1) >= 9)
     ]
     assert 0 < len(kept) < len(sides)
     pd.testing.assert_frame_equal(scan.to_frame(), kept.reset_index(drop=True))

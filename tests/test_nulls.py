@@ -59,15 +59,11 @@ def test_null_of_a_small_pattern_by_enumeration(pattern):
     time_days, event = np.array(pattern[0]), np.array(pattern[1])
     maxima = {1: [], 2: []}
     for row in permutations(range(5)):
-        chi2 = [
-            lifelines_chi2(np.arange(5) >= m, time_days[list(row)], event[list(row)]) for m in (1, 2, 3, 4)
-        ]
+        chi2 = [lifelines_chi2(np.arange(5) >= m, time_days[list(row)], event[list(row)]) for m in (1, 2, 3, 4)]
         maxima[1].append(max(chi2))
         maxima[2].append(max(chi2[1:3]))
     for threshold in (1.0, 2.0, 2.9):
-        table = null_of_pattern(
-            threshold, *pattern, rng=np.random.default_rng(1), min_groups=(1, 2), replicates=20_000
-        )
+        table = null_of_pattern(threshold, *pattern, rng=np.random.default_rng(1), min_groups=(1, 2), replicates=20_000)
         for row in table.rows:
             exact = np.mean(np.array(maxima[row.min_group]) >= threshold)
             assert abs(row.share - exact) <= 4 * sqrt(exact * (1 - exact) / 20_000)
@@ -147,16 +143,12 @@ def test_worst_case_is_below_a_random_pattern_and_reports_a_fresh_estimate():
 
 
 def test_worst_case_without_ties_has_none():
-    worst = worst_case(
-        5.59, events=9, rng=np.random.default_rng(1), ties=False, starts=1, steps=40, replicates=500
-    )
+    worst = worst_case(5.59, events=9, rng=np.random.default_rng(1), ties=False, starts=1, steps=40, replicates=500)
     assert worst.time_rank == tuple(range(28))
 
 
 def test_worst_case_admits_only_patterns_with_the_printed_value():
-    worst = worst_case(
-        5.59, events=5, rng=np.random.default_rng(1), n_high=5, starts=1, steps=40, replicates=500
-    )
+    worst = worst_case(5.59, events=5, rng=np.random.default_rng(1), n_high=5, starts=1, steps=40, replicates=500)
     time_days, event = np.array(worst.time_rank), np.array(worst.event)
     rng = np.random.default_rng(0)
     shares = []
@@ -253,9 +245,7 @@ def test_split_samples_are_matched_halves():
     # Chosen in one half, seldom confirmed in the other.
     assert np.mean(result.training_p < 0.05) > 0.25
     assert np.mean(result.validation_p < 0.05) < np.mean(result.training_p < 0.05) / 2
-    np.testing.assert_allclose(
-        result.validation_p, stats.chi2.sf(result.validation_statistic**2, 1), rtol=1e-9
-    )
+    np.testing.assert_allclose(result.validation_p, stats.chi2.sf(result.validation_statistic**2, 1), rtol=1e-9)
     np.testing.assert_allclose(result.training_p, stats.chi2.sf(result.training_chi2, 1), rtol=1e-9)
 
 
@@ -327,7 +317,5 @@ def test_null_maxima_are_the_scan():
     found = null_maxima(orders, events, np.arange(20), np.array([1, 4]))
     for order, event, row in zip(orders, events, found, strict=True):
         for group, largest in zip((1, 4), row, strict=True):
-            expected = max(
-                lifelines_chi2(np.arange(20) >= m, order, event[order]) for m in range(group, 21 - group)
-            )
+            expected = max(lifelines_chi2(np.arange(20) >= m, order, event[order]) for m in range(group, 21 - group))
             np.testing.assert_allclose(largest, expected, rtol=1e-9)

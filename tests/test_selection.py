@@ -167,9 +167,7 @@ def test_corrections_of_the_published_chi_square_as_r(row):
     np.testing.assert_allclose(p, row["p_raw"], rtol=1e-12)
     np.testing.assert_allclose(bonferroni(p, len(sizes)), row["Bonf_incl"], rtol=1e-12)
     np.testing.assert_allclose(bonferroni(p, 27), row["Bonf_27"], rtol=1e-12)
-    np.testing.assert_allclose(
-        miller_siegmund(b, row["eps"], 1 - row["eps"]), row["MillerSiegmund"], rtol=1e-12
-    )
+    np.testing.assert_allclose(miller_siegmund(b, row["eps"], 1 - row["eps"]), row["MillerSiegmund"], rtol=1e-12)
     np.testing.assert_allclose(lausen_schumacher_1994(b, 28, sizes), row["Lau94"], rtol=1e-12)
     assert abs(conditional_gaussian(b, 28, sizes) - row["exactGauss"]) < 2e-5
     scores = sorted(CHECK["integer_scores"])
@@ -259,9 +257,7 @@ def test_nulls_of_the_published_chi_square_as_r(row):
 def test_permutation_of_the_exact_log_rank_as_r(entry):
     ranked, expected = cohort(entry), entry["result"]
     frame = pd.read_csv(REFERENCE / "ovarian.csv", float_precision="round_trip")
-    test = permutation_test(
-        frame["age"], frame["futime"], frame["fustat"], rng=np.random.default_rng(2), min_group=3
-    )
+    test = permutation_test(frame["age"], frame["futime"], frame["fustat"], rng=np.random.default_rng(2), min_group=3)
     np.testing.assert_allclose(test.chi2, expected["obs"], rtol=1e-8)
     assert test.p < 0.002
     maxima = permuted(ranked, ranked.candidates(), (3, 0), 1, 20_000, np.random.default_rng(3))
@@ -367,12 +363,7 @@ def test_hothorn_lausen_bounds_every_permutation(scores, data):
     if len(sizes) == 1:
         np.testing.assert_allclose(bound, exact, rtol=1e-9)
     singles = sum(
-        np.mean(
-            [
-                abs(sum(c) - m * mean) / sqrt(spread * m * (n - m) / n) > threshold
-                for c in combinations(scores, m)
-            ]
-        )
+        np.mean([abs(sum(c) - m * mean) / sqrt(spread * m * (n - m) / n) > threshold for c in combinations(scores, m)])
         for m in sizes
     )
     assert bound <= singles + 1e-12
@@ -389,17 +380,13 @@ def test_one_cut_needs_no_correction(b):
     np.testing.assert_allclose(bonferroni(raw, 1), raw)
 
 
-@pytest.mark.parametrize(
-    ("n", "sizes"), [(28, (5, 22)), (28, (1, 2)), (500, (240, 241)), (28, (3, 9, 14, 27))]
-)
+@pytest.mark.parametrize(("n", "sizes"), [(28, (5, 22)), (28, (1, 2)), (500, (240, 241)), (28, (3, 9, 14, 27))])
 @pytest.mark.parametrize("b", [0.5, 1.5, 2.5, 3.5])
 def test_conditional_gaussian_is_the_multivariate_normal(n, sizes, b):
     m = np.array(sizes, float)
     low, high = np.minimum.outer(m, m), np.maximum.outer(m, m)
     correlation = np.sqrt(low * (n - high) / (high * (n - low)))
-    inside = stats.multivariate_normal(
-        np.zeros(m.size), correlation, maxpts=2_000_000, abseps=1e-9, releps=1e-9
-    )
+    inside = stats.multivariate_normal(np.zeros(m.size), correlation, maxpts=2_000_000, abseps=1e-9, releps=1e-9)
     expected = 1 - inside.cdf(np.full(m.size, b), lower_limit=np.full(m.size, -b))
     np.testing.assert_allclose(conditional_gaussian(b, n, sizes), expected, atol=3e-5)
 
@@ -414,9 +401,7 @@ def test_conditional_gaussian_keeps_its_digits_in_the_tail(b):
         scale = sqrt(1 - rho**2)
 
         def density(y):
-            return stats.norm.pdf(y) * (
-                stats.norm.sf((b - rho * y) / scale) + stats.norm.sf((b + rho * y) / scale)
-            )
+            return stats.norm.pdf(y) * (stats.norm.sf((b - rho * y) / scale) + stats.norm.sf((b + rho * y) / scale))
 
         return 2 * integrate.quad(density, b, b + 12, epsabs=0, epsrel=1e-10)[0]
 
@@ -439,9 +424,7 @@ def example(seed=1, n=40, effect=0.0):
 
 
 def test_compare_returns_every_method_once_and_no_minimum():
-    frame = compare(
-        *example(effect=0.9), rng=np.random.default_rng(1), replicates=500, min_group=3
-    ).to_frame()
+    frame = compare(*example(effect=0.9), rng=np.random.default_rng(1), replicates=500, min_group=3).to_frame()
     assert not frame.duplicated(["statistic", "method"]).any()
     assert len(frame) == 6 + 6 + 1
     for name, scanner in ((LOG_RANK, scan_one), (PERMUTATION_VARIANCE, scan_one_permutation_variance)):
@@ -454,9 +437,7 @@ def test_compare_returns_every_method_once_and_no_minimum():
         assert p.drop("none").min() > p["none"]
         np.testing.assert_allclose(p["Bonferroni"], 35 * p["none"])
         assert p["Bonferroni"] < 1
-        np.testing.assert_allclose(
-            p["conditional Gaussian"], conditional_gaussian(sqrt(best.chi2), 40, range(3, 38))
-        )
+        np.testing.assert_allclose(p["conditional Gaussian"], conditional_gaussian(sqrt(best.chi2), 40, range(3, 38)))
 
 
 def test_compare_two_cuts():
@@ -537,9 +518,7 @@ def test_min_events_holds_in_each_permutation(kind):
     [
         (lambda: permutation_test(*example(), rng=np.random.default_rng(1), cuts=3), "expected one of"),
         (
-            lambda: permutation_test(
-                *example(), rng=np.random.default_rng(1), statistic=PERMUTATION_VARIANCE, cuts=2
-            ),
+            lambda: permutation_test(*example(), rng=np.random.default_rng(1), statistic=PERMUTATION_VARIANCE, cuts=2),
             "expected one of",
         ),
         (

@@ -9,7 +9,7 @@ to a group changes it by sums that a Fenwick tree keeps up to date.
 """
 
 # Compiled code takes arrays, not objects that bundle them.
-# ruff: noqa: PLR0913, PLR0917
+# ruff: noqa: PLR0917
 
 from __future__ import annotations
 
@@ -375,9 +375,7 @@ def null_maxima(orders: IntArray, events: IntArray, starts: IntArray, min_groups
 
 
 @compiled
-def split_attains(
-    level: IntArray, event: IntArray, table: FloatArray, size: int, bounds: tuple[float, float]
-) -> bool:
+def split_attains(level: IntArray, event: IntArray, table: FloatArray, size: int, bounds: tuple[float, float]) -> bool:
     """Return whether some group of `size` patients has a log-rank chi-square within the bounds.
 
     All groups are tried, so `size` should be small; patients are in the order of time.

@@ -1,7 +1,7 @@
 """Whether the corrections of a selected cut-point keep their level when nothing is there."""
 
 # Every argument of the public function is by keyword.
-# ruff: noqa: PLR0913, PLR0917
+# ruff: noqa: PLR0917
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ follow-up.
 """
 
 # Every argument of the public functions is by keyword, or one of a cohort's columns.
-# ruff: noqa: PLR0913, PLR0917
+# ruff: noqa: PLR0917
 
 from __future__ import annotations
 
@@ -148,9 +148,7 @@ def null_table(
     for chance in censoring:
         if not 0 <= chance < 1:
             raise InputError(f"censoring: found {chance}, expected a chance from 0 to below 1")
-        maxima = np.concatenate(
-            in_blocks(partial(_random_nulls, n, groups, chance), total, rng, n_jobs=n_jobs)
-        )
+        maxima = np.concatenate(in_blocks(partial(_random_nulls, n, groups, chance), total, rng, n_jobs=n_jobs))
         rows += _shares(maxima, n, groups, chance, chi2)
     return NullTable(tuple(rows))
 
@@ -284,9 +282,7 @@ def least_groups(n: int, min_groups: Sequence[int]) -> IntArray:
     return np.array(min_groups, dtype=np.int64)
 
 
-def _random_nulls(
-    n: int, groups: IntArray, censoring: float, count: int, rng: np.random.Generator
-) -> FloatArray:
+def _random_nulls(n: int, groups: IntArray, censoring: float, count: int, rng: np.random.Generator) -> FloatArray:
     """Return the largest chi-squares of null cohorts with events at random, as (count, groups)."""
     starts = np.arange(n)
     found = []

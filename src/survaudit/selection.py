@@ -130,7 +130,7 @@ class Comparison:
         return pd.DataFrame([vars(row) for row in self.rows])
 
 
-def permutation_test(  # noqa: PLR0913 - every argument after the cohort is by keyword
+def permutation_test(
     x: ArrayLike,
     time_days: ArrayLike,
     event: ArrayLike,
@@ -186,9 +186,7 @@ def permutation_test(  # noqa: PLR0913 - every argument after the cohort is by k
     limits = {"min_group": min_group, "min_events": min_events}
     chi2 = _scan(statistic, cuts)(x, time_days, event, **limits).best.chi2
     cohort, total = rank_cohort(x, time_days, event), count_argument("replicates", replicates, least=1)
-    work = partial(
-        permuted, cohort, cohort.candidates(), (int(min_group), int(min_events)), KINDS[statistic, cuts]
-    )
+    work = partial(permuted, cohort, cohort.candidates(), (int(min_group), int(min_events)), KINDS[statistic, cuts])
     maxima = np.concatenate(in_blocks(work, total, rng, n_jobs=n_jobs))
     exceedances = int(np.count_nonzero(maxima >= chi2 * (1 - TIE_TOLERANCE)))
     p = (1 + exceedances) / (1 + total)
@@ -206,7 +204,7 @@ def permutation_test(  # noqa: PLR0913 - every argument after the cohort is by k
     )
 
 
-def compare(  # noqa: PLR0913 - every argument after the cohort is by keyword
+def compare(
     x: ArrayLike,
     time_days: ArrayLike,
     event: ArrayLike,
@@ -265,7 +263,7 @@ def _scan(statistic: str, cuts: int) -> Callable[..., CutScan | CutGrid]:
     return scan_two if cuts == 2 else one[statistic]
 
 
-def permuted(  # noqa: PLR0913, PLR0917 - the first four are bound before the blocks are dealt
+def permuted(  # noqa: PLR0917 - the first four are bound before the blocks are dealt
     cohort: RankedCohort,
     sizes: IntArray,
     limits: tuple[int, int],

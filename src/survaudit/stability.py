@@ -4,9 +4,6 @@ The effect is Peto's log hazard ratio of the high against the low group, (O - E)
 (Peto and others 1977): no model is fitted, and its sign is that of the statistic.
 """
 
-# Every argument after the cohort is by keyword.
-# ruff: noqa: PLR0913
-
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -242,9 +239,7 @@ def _at_cut(cohort: FloatArray, cut: float) -> tuple[float, float]:
     return float(scan.statistic[0]), float(excess / scan.variance[0])
 
 
-def _bootstrap_block(
-    cohort: FloatArray, limits: tuple[int, int], count: int, rng: np.random.Generator
-) -> FloatArray:
+def _bootstrap_block(cohort: FloatArray, limits: tuple[int, int], count: int, rng: np.random.Generator) -> FloatArray:
     """Return cut, chi-square, and effect in and out of bag, for `count` samples."""
     n = cohort.shape[1]
     found = np.full((count, 4), np.nan)
@@ -259,9 +254,7 @@ def _bootstrap_block(
     return found
 
 
-def _split_block(
-    cohort: FloatArray, limits: tuple[int, int], count: int, rng: np.random.Generator
-) -> FloatArray:
+def _split_block(cohort: FloatArray, limits: tuple[int, int], count: int, rng: np.random.Generator) -> FloatArray:
     """Return cut, chi-square and P in training, statistic and P in validation, for `count` halvings."""
     order = np.lexsort((cohort[1], cohort[2]))
     found = np.full((count, 5), np.nan)
