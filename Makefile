@@ -13,7 +13,7 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 unexport SOURCE_DATE_EPOCH
 
 .DEFAULT_GOAL := help
-.PHONY: help book test serve data sync lock format lint clean
+.PHONY: help book test serve data montecarlo sync lock format lint clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -49,6 +49,9 @@ serve: book  ## build the book and serve it on this machine at http://localhost:
 
 data: $(READY)  ## write data/tidy from data/raw
 	@$(BIN)/python -m survaudit data
+
+montecarlo: $(READY)  ## compute data/montecarlo anew (some minutes)
+	@$(BIN)/python -m survaudit montecarlo
 
 sync: $(READY)  ## write each notebook's .ipynb from its .md
 	@$(BIN)/jupytext --quiet --to ipynb --update notebooks/*.md

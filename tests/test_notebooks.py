@@ -82,7 +82,9 @@ def test_every_figure_has_caption_name_kind_and_alternative_text(path: Path) -> 
         if re.search(r"^draw_", code, flags=re.MULTILINE):
             figure, image = options["mystnb"]["figure"], options["mystnb"]["image"]
             assert figure["name"].startswith("fig-")
-            assert re.search(r"IDENTIFIED|COMPATIBLE|SYNTHETIC|RECONSTRUCTED|SUPPLIED", figure["caption"])
+            assert re.search(
+                r"IDENTIFIED|COMPATIBLE|SYNTHETIC|RECONSTRUCTED|SUPPLIED|PUBLIC DATA|SIMULATED", figure["caption"]
+            )
             assert len(image["alt"].split()) >= 15
 
 

@@ -1,4 +1,4 @@
-"""The command line: ``python -m survaudit data`` and ``python -m survaudit ledger``."""
+"""The command line: ``python -m survaudit data``, ``ledger`` or ``montecarlo``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from survaudit.claims import read_claims
 from survaudit.cohort.tables import read_supplement, write_tidy
 from survaudit.errors import SurvAuditError
 from survaudit.ledger import audit
+from survaudit.montecarlo import run_studies
 
 
 def write_data(data: Path) -> int:
@@ -29,7 +30,14 @@ def print_ledger(data: Path) -> int:
     return 1 if ledger.unexpected else 0
 
 
-COMMANDS = {"data": write_data, "ledger": print_ledger}
+def compute_montecarlo(data: Path) -> int:
+    """Compute the Monte Carlo results that a build only reads; it takes some minutes."""
+    for line in run_studies(data / "montecarlo"):
+        print(line, flush=True)
+    return 0
+
+
+COMMANDS = {"data": write_data, "ledger": print_ledger, "montecarlo": compute_montecarlo}
 
 
 def main(arguments: list[str] | None = None) -> int:

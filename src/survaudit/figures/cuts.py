@@ -1,0 +1,220 @@
+"""Figures of cut-points, in the three panels of X-tile: the statistics, the cohort, the curves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import TwoSlopeNorm
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from survaudit.cutpoint import CutGrid, CutScan
+from survaudit.dose_response import SplineEffect
+from survaudit.figures.curves import draw_curves
+from survaudit.figures.style import ALERT, FAINT, GROUP_STYLES, INK, QUIET
+from survaudit.stability import BootstrapCuts
+from survaudit.survival import KaplanMeier
+
+LOW, HIGH = GROUP_STYLES["CART1"], GROUP_STYLES["CART2"]
+# A wide figure is shown smaller than it is drawn: its letters must be larger.
+_WIDE: dict[Any, Any] = {"font.size": 13, "axes.titlesize": 14}
+
+
+def draw_cut_figure(scan: CutScan, x: ArrayLike, name: str, curves: tuple[KaplanMeier, KaplanMeier]) -> Figure:
+    """Draw the statistic over all cuts, the cohort split at the best one, and the two curves.
+
+    Parameters
+    ----------
+    scan : CutScan
+        Every single cut.
+    x : array_like, shape (n,)
+        The covariate of the whole cohort.
+    name : str
+        What the covariate is, with its unit.
+    curves : (KaplanMeier, KaplanMeier)
+        Of the low and the high group at ``scan.best``.
+    """
+    with mpl.rc_context(_WIDE):
+        figure = Figure(figsize=(11.5, 4.6), layout="constrained")
+        left, middle, right = figure.subplots(1, 3)
+        _draw_statistic(left, scan, name)
+        draw_split(middle, x, scan.best.cut, name)
+        draw_curves(right, curves, [LOW, HIGH])
+        right.set_title("Survival by group")
+    return figure
+
+
+def _draw_statistic(axis: Axes, scan: CutScan, name: str) -> None:
+    """Draw chi-square over the cuts, coloured by the side that has more events than expected."""
+    axis.vlines(scan.cut, 0, scan.chi2, color=np.where(scan.statistic > 0, HIGH.colour, LOW.colour), linewidth=1.4)
+    for sign, style, side in ((1, HIGH, "high"), (-1, LOW, "low")):
+        there = np.sign(scan.statistic) == sign
+        label = f"more events in {side}"
+        axis.plot(scan.cut[there], scan.chi2[there], style.marker, color=style.colour, markersize=3.5, label=label)
+    _ring(axis, scan.best.cut, scan.best.chi2)
+    axis.set(xlabel=f"Cut of {name}", ylabel="Log-rank chi-square", ylim=(0, None), title="Every cut")
+    axis.legend(fontsize=11)
+
+
+def _ring(axis: Axes, x: float, y: float) -> None:
+    axis.plot(x, y, "o", markersize=13, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=2)
+
+
+def draw_split(axis: Axes, x: ArrayLike, cut: float, name: str, bins: int = 20) -> None:
+    """Draw the whole cohort's covariate, patients and not candidate cuts, split at the cut."""
+    values = np.asarray(x, dtype=float)
+    edges = np.histogram_bin_edges(values, bins)
+    low, high = (np.histogram(values[side], edges)[0] for side in (values <= cut, values > cut))
+    bars: dict[str, Any] = {"x": edges[:-1], "width": np.diff(edges), "align": "edge", "edgecolor": "white"}
+    axis.bar(height=low, color=LOW.colour, label=f"low (n = {low.sum()})", **bars)
+    axis.bar(height=high, bottom=low, color=HIGH.colour, hatch=HIGH.hatch, label=f"high (n = {high.sum()})", **bars)
+    axis.axvline(cut, color=INK, linewidth=1.2, linestyle="--")
+    axis.set(xlabel=name, ylabel="Patients", title="The cohort, split")
+    axis.legend(fontsize=11)
+
+
+def draw_split_cohort(x: ArrayLike, cut: float, name: str) -> Figure:
+    """Draw the middle panel alone: a histogram of the cohort, split at a cut."""
+    figure = Figure(figsize=(7.2, 3.4), layout="constrained")
+    axis = figure.subplots()
+    draw_split(axis, x, cut, name)
+    axis.set_title("")
+    return figure
+
+
+def draw_grid(grid: CutGrid, scan: CutScan) -> Figure:
+    """Draw every pair of cuts as X-tile does: a triangle of group sizes, coloured by direction.
+
+    Right of the triangle's long side no pair exists; on it the middle group is empty, and the single
+    cuts stand there.
+
+    Parameters
+    ----------
+    grid : CutGrid
+        Every pair of cuts.
+    scan : CutScan
+        Every single cut of the same cohort.
+    """
+    figure = Figure(figsize=(7.2, 5.4), layout="constrained")
+    axis = figure.subplots()
+    n_low, n_high = np.concatenate([grid.n_low, scan.n_low]), np.concatenate([grid.n_high, scan.n_high])
+    statistic = np.concatenate([grid.statistic, scan.statistic])
+    most = float(np.abs(statistic).max())
+    size = max(4.0, 40_000 / grid.n**2)
+    points = axis.scatter(
+        n_low, n_high, c=statistic, s=size, cmap="RdBu_r", norm=TwoSlopeNorm(0, -most, most), marker="s", linewidths=0,
+        rasterized=True,
+    )  # fmt: skip
+    best, single = grid.best, scan.best
+    _ring(axis, best.n_low, best.n_high)
+    axis.annotate("best pair", (best.n_low, best.n_high), (10, 10), textcoords="offset points")
+    axis.plot(single.n_low, single.n_high, "D", markersize=9, markerfacecolor="none", markeredgecolor=INK)
+    axis.annotate("best single cut", (single.n_low, single.n_high), (10, 8), textcoords="offset points")
+    axis.set(xlabel="Patients in the low group", ylabel="Patients in the high group")
+    figure.colorbar(points, ax=axis, label="Square root of chi-square, positive: more events in high")
+    return figure
+
+
+def draw_null_shares(table: pd.DataFrame) -> Figure:
+    """Draw the chance that the best cut of a null cohort reaches the printed chi-square.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns ``min_group``, ``censoring``, ``share``, ``standard_error``.
+    """
+    figure = Figure(figsize=(7.2, 4.2), layout="constrained")
+    axis = figure.subplots()
+    lines = ("-", "--", "-.", ":")
+    tones = ("#004488", "#4477aa", "#b3415a", "#b57f00")
+    for (censoring, rows), line, tone in zip(table.groupby("censoring"), lines, tones, strict=False):
+        label = f"{100 * float(str(censoring)):.0f}% censored"
+        error = 2 * rows["standard_error"]
+        axis.errorbar(rows["min_group"], rows["share"], error, color=tone, linestyle=line, marker="o", label=label)
+    axis.set(xlabel="Least number of patients a side", ylabel="Chance under no effect", ylim=(0, None))
+    axis.set_xticks(sorted(set(table["min_group"])))
+    axis.grid(axis="y", color=FAINT, linewidth=0.6)
+    axis.axhline(0.05, color=QUIET, linewidth=1, linestyle=":")
+    axis.text(table["min_group"].max(), 0.055, "the usual limit", color=QUIET, ha="right", va="bottom")
+    axis.legend()
+    return figure
+
+
+def draw_rejections(table: pd.DataFrame) -> Figure:
+    """Draw how often each correction rejects in null cohorts, against the level that it promises.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns ``method``, ``n``, ``rejected``, ``standard_error``, ``alpha``.
+    """
+    methods = list(dict.fromkeys(table["method"]))
+    sizes = sorted(set(table["n"]))
+    figure = Figure(figsize=(7.2, 0.6 * len(methods) + 1.6), layout="constrained")
+    axis = figure.subplots()
+    for place, (n, marker) in enumerate(zip(sizes, "osD", strict=False)):
+        rows = table[table["n"] == n].set_index("method").reindex(methods)
+        y = np.arange(len(methods)) + 0.22 * (place - 1)
+        axis.errorbar(rows["rejected"], y, xerr=2 * rows["standard_error"], fmt=marker, label=f"n = {n}", capsize=2)
+    axis.axvline(float(table["alpha"].iloc[0]), color=ALERT, linewidth=1.2, linestyle="--")
+    axis.set_yticks(range(len(methods)), methods)
+    axis.invert_yaxis()
+    axis.set(xlabel="Share of null cohorts in which the best cut is called significant", xlim=(0, None))
+    axis.grid(axis="x", color=FAINT, linewidth=0.6)
+    axis.legend()
+    return figure
+
+
+def draw_bootstrap(bootstrap: BootstrapCuts, name: str) -> Figure:
+    """Draw where bootstrap samples put the cut, and its effect inside and outside of the sample.
+
+    Parameters
+    ----------
+    bootstrap : BootstrapCuts
+        What ``bootstrap_cuts`` returns.
+    name : str
+        What the covariate is, with its unit.
+    """
+    figure = Figure(figsize=(7.2, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[1.2, 1])
+    left.hist(bootstrap.cut, bins=30, color=LOW.colour, edgecolor="white")
+    left.axvline(bootstrap.original.cut, color=INK, linestyle="--", linewidth=1.2)
+    left.set(xlabel=f"Chosen cut of {name}", ylabel="Bootstrap samples", title="Where the cut falls")
+    effects = [bootstrap.in_bag, bootstrap.out_of_bag[np.isfinite(bootstrap.out_of_bag)]]
+    boxes = right.boxplot(effects, showfliers=False, widths=0.6, patch_artist=True)
+    for box, style in zip(boxes["boxes"], (HIGH, LOW), strict=True):
+        box.set(facecolor=style.colour, alpha=0.5)
+    right.axhline(0, color=QUIET, linewidth=1, linestyle=":")
+    right.set_xticks([1, 2], ["in the\nsample", "in the\npatients left out"])
+    right.set(ylabel="Log hazard ratio, high against low", title="What it seems worth")
+    return figure
+
+
+def draw_spline(effect: SplineEffect, x: ArrayLike, name: str) -> Figure:
+    """Draw the hazard ratio along a covariate with its band, and where the patients are.
+
+    Parameters
+    ----------
+    effect : SplineEffect
+        What ``spline_effect`` returns.
+    x : array_like, shape (n,)
+        The covariate, drawn as a rug.
+    name : str
+        What it is, with its unit.
+    """
+    figure = Figure(figsize=(7.2, 3.8), layout="constrained")
+    axis = figure.subplots()
+    curve = effect.curve
+    axis.fill_between(curve["x"], curve["lower"], curve["upper"], color=LOW.colour, alpha=0.2, linewidth=0)
+    axis.plot(curve["x"], curve["hazard_ratio"], color=LOW.colour, linewidth=2)
+    axis.axhline(1, color=QUIET, linewidth=1, linestyle=":")
+    values = np.asarray(x, dtype=float)
+    axis.plot(values, np.full(values.size, 0.02), "|", color=INK, alpha=0.25, transform=axis.get_xaxis_transform())
+    axis.set_yscale("log")
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.set(xlabel=name, ylabel="Hazard ratio against the median")
+    return figure

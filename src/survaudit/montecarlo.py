@@ -1,0 +1,190 @@
+"""Monte Carlo results that take too long for a build: computed once, kept, and replayed in part by tests.
+
+``make montecarlo`` writes them to ``data/montecarlo`` with a manifest: seed, settings, counts and the hash
+of the code that made them. The work is dealt in blocks with a seed each, so that a test can compute any
+block again and find the same digits; ``read_study`` pools the blocks that share their settings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from lifelines.datasets import load_gbsg2
+
+from survaudit.calibration import calibrate
+from survaudit.dose_response import power_of_methods
+from survaudit.errors import InputError, SourceFileError
+from survaudit.nulls import worst_case
+
+# The chi-square and the sizes of the groups that the paper's cut-point leaves.
+CHI_SQUARE, N, N_HIGH = 5.59, 28, 5
+CODE = (
+    "_kernels.py",
+    "_ranked.py",
+    "_replicates.py",
+    "calibration.py",
+    "corrections.py",
+    "cutpoint.py",
+    "dose_response.py",
+    "nulls.py",
+)
+
+
+@dataclass(frozen=True)
+class Study:
+    """One file of results: its rows' settings, and the function that computes a row.
+
+    Attributes
+    ----------
+    name : str
+        Of the file, without its ending.
+    seed : int
+        With the row's place, the seed of that row.
+    settings : tuple of dict
+        One a row (or a block of rows), in order.
+    compute : callable
+        From settings and a generator to records.
+    """
+
+    name: str
+    seed: int
+    settings: tuple[dict[str, int], ...]
+    compute: Callable[[dict[str, int], np.random.Generator], list[dict[str, object]]]
+
+    def block(self, place: int) -> pd.DataFrame:
+        """Compute the rows of one setting, with the seed that belongs to its place."""
+        settings = self.settings[place]
+        options = {name: value for name, value in settings.items() if name != "batch"}
+        records = self.compute(options, np.random.default_rng([self.seed, place]))
+        return pd.DataFrame([settings | record for record in records])
+
+
+def _worst_case(settings: dict[str, int], rng: np.random.Generator) -> list[dict[str, object]]:
+    """Search for the least probability of the printed chi-square over patterns of a number of events."""
+    options = {"n": N, "n_high": N_HIGH, "starts": 8, "steps": 400, "replicates": 100_000}
+    try:
+        worst = worst_case(CHI_SQUARE, rng=rng, n_jobs=2, **settings, **options)  # type: ignore[arg-type]
+    except InputError:  # no pattern with so few events was found that attains the printed value
+        return [{"share": np.nan, "standard_error": np.nan, "patterns": 0, "event": "", "time_rank": ""}]
+    share = worst.share
+    found = {"share": share.share, "standard_error": share.standard_error, "patterns": worst.patterns}
+    return [found | {"event": _join(worst.event), "time_rank": _join(worst.time_rank)}]
+
+
+def _calibration(settings: dict[str, int], rng: np.random.Generator) -> list[dict[str, object]]:
+    """Measure the rejection rate of every correction on null cohorts of one size."""
+    table = calibrate(rng=rng, n_jobs=2, **settings).to_frame()
+    shown = table[["statistic", "method", "censoring", "alpha", "rejected", "standard_error"]]
+    return [{str(name): value for name, value in row.items()} for row in shown.to_dict("records")]
+
+
+def _power(settings: dict[str, int], rng: np.random.Generator) -> list[dict[str, object]]:
+    """Measure, in small samples of a public cohort, how often each method finds the effect of positive nodes."""
+    data = load_gbsg2()
+    table = power_of_methods(np.log1p(data["pnodes"]), data["time"], data["cens"], rng=rng, **settings)
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def _join(numbers: tuple[int, ...]) -> str:
+    return " ".join(map(str, numbers))
+
+
+def _batches(settings: dict[str, int], count: int) -> list[dict[str, int]]:
+    """Repeat one setting in batches, so that a batch is short enough to be computed again in a test."""
+    return [settings | {"batch": batch} for batch in range(count)]
+
+
+STUDIES = (
+    Study(
+        "worst_case",
+        20211029,
+        tuple({"events": events, "min_group": group} for events in (3, 4, 5, 6, 8, 10, 15, 20) for group in (1, 5)),
+        _worst_case,
+    ),
+    Study(
+        "power",
+        20040615,
+        tuple(block for n in (28, 50, 100) for block in _batches({"n": n, "replicates": 50}, 20)),
+        _power,
+    ),
+    Study(
+        "calibration",
+        20161101,
+        tuple(
+            block
+            for n, groups, size, count in ((28, (1, 3), 250, 16), (100, (1, 10), 200, 10), (500, (1, 50), 50, 12))
+            for group in groups
+            for block in _batches({"n": n, "min_group": group, "replicates": size}, count)
+        ),
+        _calibration,
+    ),
+)
+
+
+def code_version() -> str:
+    """Return a short hash of the code on which the results depend."""
+    digest = hashlib.sha256()
+    for name in CODE:
+        digest.update((Path(__file__).parent / name).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def run_studies(folder: Path) -> Iterator[str]:
+    """Compute every study and write it, with the manifest; yield a line on each block done."""
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = []
+    for study in STUDIES:
+        blocks = []
+        for place, settings in enumerate(study.settings):
+            blocks.append(study.block(place))
+            yield f"{study.name}, block {place + 1} of {len(study.settings)}: {settings}"
+        table = pd.concat(blocks, ignore_index=True)
+        path = folder / f"{study.name}.csv"
+        table.to_csv(path, index=False, lineterminator="\n")
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        manifest.append((path.name, study.seed, len(study.settings), len(table), code_version(), content))
+    columns = ["file", "seed", "blocks", "rows", "code", "sha256"]
+    pd.DataFrame(manifest, columns=columns).to_csv(folder / "MANIFEST.csv", index=False, lineterminator="\n")
+
+
+def read_study(folder: Path | str, name: str) -> pd.DataFrame:
+    """Read the kept results of a study, having made sure that they are the ones of the manifest.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a setting: batches are pooled, and ``replicates`` and ``standard_error`` are theirs together.
+
+    Raises
+    ------
+    SourceFileError
+        If the file is missing or differs from its manifest.
+
+    Examples
+    --------
+    >>> bool(read_study("data/montecarlo", "calibration")["rejected"].between(0, 1).all())
+    True
+    """
+    path = Path(folder) / f"{name}.csv"
+    try:
+        manifest = pd.read_csv(Path(folder) / "MANIFEST.csv").set_index("file")
+        if hashlib.sha256(path.read_bytes()).hexdigest() != manifest.loc[path.name, "sha256"]:
+            raise SourceFileError(f"{path}: differs from its manifest; write it anew with 'make montecarlo'")
+        table = pd.read_csv(path, float_precision="round_trip")
+    except (OSError, KeyError, pd.errors.ParserError) as error:
+        raise SourceFileError(f"{path}: {error!r}; write it anew with 'make montecarlo'") from error
+    return pool_batches(table) if "batch" in table else table
+
+
+def pool_batches(table: pd.DataFrame) -> pd.DataFrame:
+    """Pool batches of equal size into one row a setting: the mean share, and its standard error."""
+    value = "rejected" if "rejected" in table else "found"
+    keys = [name for name in table.columns if name not in {"batch", "replicates", value, "standard_error"}]
+    pooled = table.groupby(keys, sort=False, as_index=False).agg({value: "mean", "replicates": "sum"})
+    pooled["standard_error"] = np.sqrt(pooled[value] * (1 - pooled[value]) / pooled["replicates"])
+    return pooled

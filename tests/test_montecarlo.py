@@ -1,0 +1,61 @@
+"""Kept Monte Carlo results: the ones of their manifest, made by this code, and found again when replayed."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from survaudit.errors import SourceFileError
+from survaudit.montecarlo import STUDIES, code_version, pool_batches, read_study
+
+
+@pytest.fixture(scope="module")
+def folder(project: Path) -> Path:
+    return project / "data" / "montecarlo"
+
+
+def test_the_results_were_made_by_this_code(folder: Path) -> None:
+    manifest = pd.read_csv(folder / "MANIFEST.csv").set_index("file")
+    assert set(manifest.index) == {f"{study.name}.csv" for study in STUDIES}
+    assert set(manifest["code"]) == {code_version()}, "the code has changed since: run `make montecarlo`"
+    for study in STUDIES:
+        row = manifest.loc[f"{study.name}.csv"]
+        assert (row["seed"], row["blocks"]) == (study.seed, len(study.settings))
+        assert row["rows"] == len(pd.read_csv(folder / f"{study.name}.csv"))
+
+
+@pytest.mark.parametrize(("name", "place"), [("worst_case", 1), ("power", 7), ("calibration", 3), ("calibration", 20)])
+def test_a_block_is_found_again_when_replayed(folder: Path, name: str, place: int) -> None:
+    (study,) = [study for study in STUDIES if study.name == name]
+    kept = pd.read_csv(folder / f"{name}.csv", float_precision="round_trip")
+    for key, value in study.settings[place].items():
+        kept = kept[kept[key] == value]
+    again = study.block(place)
+    assert len(again) > 0
+    pd.testing.assert_frame_equal(kept.reset_index(drop=True), again, check_exact=True)
+
+
+def test_batches_are_pooled_into_one_share() -> None:
+    rows = [{"n": 28, "replicates": 50, "batch": batch, "method": "m", "found": share, "standard_error": 0.1}
+            for batch, share in enumerate((0.5, 0.7))]  # fmt: skip
+    (pooled,) = pool_batches(pd.DataFrame(rows)).to_dict("records")
+    assert pooled["found"] == pytest.approx(60 / 100)
+    assert pooled["replicates"] == 100
+    assert pooled["standard_error"] == pytest.approx(np.sqrt(0.6 * 0.4 / 100))
+
+
+def test_changed_results_are_refused(folder: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(folder, tmp_path / "montecarlo"))
+    path = copy / "power.csv"
+    path.write_text(path.read_text().replace("28", "29", 1))
+    with pytest.raises(SourceFileError, match="make montecarlo"):
+        read_study(copy, "power")
+    path.unlink()
+    with pytest.raises(SourceFileError, match="make montecarlo"):
+        read_study(copy, "power")
+    with pytest.raises(SourceFileError, match="make montecarlo"):
+        read_study(copy, "nothing")
