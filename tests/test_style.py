@@ -38,7 +38,7 @@ def test_ink_stands_out_on_white(colour: str) -> None:
     assert contrast(luminance(colour), 1.0) >= 3.0  # WCAG 2.2, 1.4.11
 
 
-@pytest.mark.parametrize(("one", "other"), combinations(GROUPS, 2))
+@pytest.mark.parametrize(("one", "other"), [*combinations(GROUPS, 2)])
 def test_groups_differ_in_grey_and_in_everything_else(one: str, other: str) -> None:
     a, b = GROUP_STYLES[one], GROUP_STYLES[other]
     assert contrast(luminance(a.colour), luminance(b.colour)) >= 1.4
@@ -48,7 +48,7 @@ def test_groups_differ_in_grey_and_in_everything_else(one: str, other: str) -> N
 
 
 @pytest.mark.parametrize("kind", BLIND)
-@pytest.mark.parametrize(("one", "other"), combinations(GROUPS, 2))
+@pytest.mark.parametrize(("one", "other"), [*combinations(GROUPS, 2)])
 def test_groups_differ_in_colour_blindness(kind: str, one: str, other: str) -> None:
     seen = [np.clip(np.array(BLIND[kind]) @ linear(GROUP_STYLES[group].colour), 0, 1) for group in (one, other)]
     encoded = [np.where(v <= 0.0031308, 12.92 * v, 1.055 * v ** (1 / 2.4) - 0.055) for v in seen]

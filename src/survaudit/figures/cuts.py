@@ -21,7 +21,7 @@ from survaudit.survival import KaplanMeier
 
 LOW, HIGH = GROUP_STYLES["CART1"], GROUP_STYLES["CART2"]
 # A wide figure is shown smaller than it is drawn: its letters must be larger.
-_WIDE: dict[Any, Any] = {"font.size": 13, "axes.titlesize": 14}
+_WIDE: dict[Any, Any] = {"font.size": 15, "axes.titlesize": 16}
 
 
 def draw_cut_figure(scan: CutScan, x: ArrayLike, name: str, curves: tuple[KaplanMeier, KaplanMeier]) -> Figure:
@@ -39,7 +39,7 @@ def draw_cut_figure(scan: CutScan, x: ArrayLike, name: str, curves: tuple[Kaplan
         Of the low and the high group at ``scan.best``.
     """
     with mpl.rc_context(_WIDE):
-        figure = Figure(figsize=(11.5, 4.6), layout="constrained")
+        figure = Figure(figsize=(12.0, 6.2), layout="constrained")
         left, middle, right = figure.subplots(1, 3)
         _draw_statistic(left, scan, name)
         draw_split(middle, x, scan.best.cut, name)
@@ -56,8 +56,10 @@ def _draw_statistic(axis: Axes, scan: CutScan, name: str) -> None:
         label = f"more events in {side}"
         axis.plot(scan.cut[there], scan.chi2[there], style.marker, color=style.colour, markersize=3.5, label=label)
     _ring(axis, scan.best.cut, scan.best.chi2)
-    axis.set(xlabel=f"Cut of {name}", ylabel="Log-rank chi-square", ylim=(0, None), title="Every cut")
-    axis.legend(fontsize=11)
+    axis.set(
+        xlabel=f"Cut of {name}", ylabel="Log-rank chi-square", ylim=(0, 1.3 * float(scan.chi2.max())), title="Every cut"
+    )
+    axis.legend(fontsize="small")
 
 
 def _ring(axis: Axes, x: float, y: float) -> None:
@@ -74,7 +76,8 @@ def draw_split(axis: Axes, x: ArrayLike, cut: float, name: str, bins: int = 20) 
     axis.bar(height=high, bottom=low, color=HIGH.colour, hatch=HIGH.hatch, label=f"high (n = {high.sum()})", **bars)
     axis.axvline(cut, color=INK, linewidth=1.2, linestyle="--")
     axis.set(xlabel=name, ylabel="Patients", title="The cohort, split")
-    axis.legend(fontsize=11)
+    axis.set_ylim(0, 1.3 * axis.get_ylim()[1])  # room for the legend
+    axis.legend(fontsize="small")
 
 
 def draw_split_cohort(x: ArrayLike, cut: float, name: str) -> Figure:
@@ -104,7 +107,7 @@ def draw_grid(grid: CutGrid, scan: CutScan) -> Figure:
     n_low, n_high = np.concatenate([grid.n_low, scan.n_low]), np.concatenate([grid.n_high, scan.n_high])
     statistic = np.concatenate([grid.statistic, scan.statistic])
     most = float(np.abs(statistic).max())
-    size = max(4.0, 40_000 / grid.n**2)
+    size = max(14.0, 40_000 / grid.n**2)
     points = axis.scatter(
         n_low, n_high, c=statistic, s=size, cmap="RdBu_r", norm=TwoSlopeNorm(0, -most, most), marker="s", linewidths=0,
         rasterized=True,
@@ -156,10 +159,18 @@ def draw_rejections(table: pd.DataFrame) -> Figure:
     sizes = sorted(set(table["n"]))
     figure = Figure(figsize=(7.2, 0.6 * len(methods) + 1.6), layout="constrained")
     axis = figure.subplots()
-    for place, (n, marker) in enumerate(zip(sizes, "osD", strict=False)):
+    for place, (n, style) in enumerate(zip(sizes, GROUP_STYLES.values(), strict=False)):
         rows = table[table["n"] == n].set_index("method").reindex(methods)
         y = np.arange(len(methods)) + 0.22 * (place - 1)
-        axis.errorbar(rows["rejected"], y, xerr=2 * rows["standard_error"], fmt=marker, label=f"n = {n}", capsize=2)
+        axis.errorbar(
+            rows["rejected"],
+            y,
+            xerr=2 * rows["standard_error"],
+            fmt=style.marker,
+            color=style.colour,
+            label=f"n = {n}",
+            capsize=2,
+        )
     axis.axvline(float(table["alpha"].iloc[0]), color=ALERT, linewidth=1.2, linestyle="--")
     axis.set_yticks(range(len(methods)), methods)
     axis.invert_yaxis()
