@@ -63,6 +63,7 @@ def test_group_differences_count_the_raw_cells(supplement: Supplement, rows: dic
             "patients": len(own),
             "low_mrd": sum(float(cells[5]) < 1 for cells in own),
             "no_blasts": sum(float(cells[6]) == 0 for cells in own),
+            "assessed": sum(cells[16] != "NA" for cells in own),
             "mrd_negative_response": sum(cells[16] == "CR, MRD-" for cells in own),
             "mrd_positive_response": sum(cells[16] == "CR, MRD+" for cells in own),
             "no_response": sum(cells[16] == "NR" for cells in own),

@@ -119,7 +119,7 @@ def _critical_values(n: int, sizes: IntArray, alpha: float) -> dict[str, float]:
     low, high = sizes[0] / n, sizes[-1] / n
     formulas: dict[str, Callable[[float], float]] = {
         "Miller-Siegmund 1982 (Lausen-Schumacher 1992)": lambda b: miller_siegmund(b, low, high),
-        "Lausen-Schumacher 1994": lambda b: lausen_schumacher_1994(b, n, sizes),
+        "Lausen-Sauerbrei-Schumacher 1994": lambda b: lausen_schumacher_1994(b, n, sizes),
         "conditional Gaussian": lambda b: conditional_gaussian(b, n, sizes),
     }
     values = {"none": chi2_of_p(alpha), "Bonferroni": chi2_of_p(alpha / sizes.size)}

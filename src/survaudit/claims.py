@@ -36,8 +36,8 @@ VERDICT_MEANINGS = {
     Verdict.ROUNDING: "less than one unit of the last printed digit away",
     Verdict.CONTRADICTED: "recomputed, and different by more than rounding can explain",
     Verdict.UNSUPPORTED: "the numbers may stand, but the inference does not follow from them",
-    Verdict.AMBIGUOUS: "true under one reading of the tables and false under another",
-    Verdict.NOT_DERIVABLE: "nothing that was published determines it",
+    Verdict.AMBIGUOUS: "the tables can be read in more than one way, and it hangs on the reading",
+    Verdict.NOT_DERIVABLE: "nothing in the two supplementary tables determines it",
     Verdict.OPEN: "a later chapter is to settle it",
 }
 
@@ -50,6 +50,8 @@ class Claim:
     ----------
     id, where, claim : str
         Name; where it is printed; what is claimed, in our words.
+    source : {"paper", "reading"}
+        Whether the paper says so, or a user of its tables has to assume so (then the wording is ours alone).
     printed : mapping of str to str
         The printed numbers, digit for digit, by name.
     compute : str
@@ -72,6 +74,7 @@ class Claim:
     notebook: str
     expected: Verdict
     reason: str
+    source: str = "paper"
     options: Mapping[str, object] = field(default_factory=dict)
 
     @property
@@ -179,6 +182,8 @@ def _read_claim(entry: Any, place: str) -> Claim:
         claim = Claim(**{**entry, "expected": Verdict(entry["expected"])})
     except (TypeError, KeyError, ValueError) as error:
         raise ClaimError(f"{place}: {error}") from error
+    if claim.source not in {"paper", "reading"}:
+        raise ClaimError(f"{place}: source {claim.source!r}, expected paper or reading")
     for printed in claim.printed.values():
         if not isinstance(printed, str):
             raise ClaimError(f"{place}: printed {printed!r} needs quotes, to keep its digits as they are printed")

@@ -54,6 +54,10 @@ class Ledger:
         """Return the ledger of the named claims only, in the order named."""
         return Ledger(tuple(self[claim_id] for claim_id in claim_ids))
 
+    def from_source(self, source: str) -> Ledger:
+        """Return the ledger of what the paper says, or of the readings that its tables need."""
+        return Ledger(tuple(row for row in self.rows if row.claim.source == source))
+
     def settled_by(self, notebook: str) -> Ledger:
         """Return the ledger of the claims that one page settles."""
         return Ledger(tuple(row for row in self.rows if Path(row.claim.notebook).stem == notebook))
@@ -65,6 +69,7 @@ class Ledger:
             for name in row.claim.printed or [""]:
                 record = {
                     "claim": row.claim.id,
+                    "source": row.claim.source,
                     "where": row.claim.where,
                     "number": name,
                     "printed": row.claim.printed.get(name, ""),

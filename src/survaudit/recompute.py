@@ -119,7 +119,7 @@ def long_term_survival(_: Claim, evidence: Evidence) -> Finding:
     transplanted = treatments[treatments["hsct_date"].notna()]
     marked = int(transplanted["relapse_hsct"].isin(RELAPSES).sum())
     facts = {"transplanted": len(transplanted), "marked": marked}
-    # Read as relapses, the marks leave no leukaemia-free survivor; read as antigen status, they say nothing.
+    # Read as relapses, the marks leave no one free of leukaemia; read as antigen status, they say nothing.
     return Finding({}, facts, Verdict.AMBIGUOUS if marked else _without_follow_up(evidence))
 
 
@@ -188,26 +188,46 @@ def mrd_p_value(claim: Claim, evidence: Evidence) -> Finding:
     return Finding({"p": float(stats.chi2.sf(centre, 1))}, facts)
 
 
-def mrd_p_selection(_: Claim, evidence: Evidence) -> Finding:
-    """Ask how often the best cut of a cohort without any effect reaches the printed chi-square.
+def null_shares(evidence: Evidence) -> pd.DataFrame:
+    """Tabulate how often the best cut of a cohort without any effect reaches the printed chi-square.
 
-    The least groups run from one patient to the smaller side of the printed cut: what was allowed is
-    not printed, and these are all that admit it.
+    What was allowed is not printed, so the least groups run from one patient to the smaller side of the
+    published cut by either rule of inclusion, and the censoring from none to 60%, at random and
+    without ties.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As ``NullTable.to_frame``, with ``n_cuts``: how many of the cohort's cuts each least group admits.
     """
     mrd = evidence.supplement.patients["mrd_percent"]
     cut = float(evidence.claims["mrd-cut-point"].printed["percent"])
-    n_high = int((mrd > cut).sum())
     table = null_table(
         float(evidence.claims["mrd-chi-square"].printed["chi_square"]),
         rng=np.random.default_rng(NULL_SEED),
         n=len(mrd),
-        min_groups=(1, n_high),
-        censoring=(0.0, 0.6),
+        min_groups=range(1, int((mrd >= cut).sum()) + 1),
         replicates=20_000,
     ).to_frame()
-    least, most = table["share"].min(), table["share"].max()
-    facts = {"n_cuts": mrd.nunique() - 1, "n_high": n_high, "least": float(least), "most": float(most)}
-    return Finding({}, facts, Verdict.UNSUPPORTED if least > USUAL_LEVEL else Verdict.OPEN)
+    # Without ties in the covariate, every size of the low group is a cut.
+    return table.assign(n_cuts=len(mrd) + 1 - 2 * table["min_group"])
+
+
+def mrd_p_selection(_: Claim, evidence: Evidence) -> Finding:
+    """Hold the printed chi-square against the best cuts of cohorts without any effect."""
+    table = null_shares(evidence).set_index("min_group")
+    mrd = evidence.supplement.patients["mrd_percent"]
+    n_high = int((mrd > float(evidence.claims["mrd-cut-point"].printed["percent"])).sum())
+    strict, free = table.loc[n_high], table.loc[1]
+    facts = {
+        "n_patients": len(mrd),
+        "n_high": n_high,
+        "n_cuts": int(strict["n_cuts"].iloc[0]),
+        "least": float(strict["share"].min()),
+        "most": float(strict["share"].max()),
+        "free": float(free["share"].max()),
+    }
+    return Finding({}, facts, Verdict.UNSUPPORTED if table["share"].min() > USUAL_LEVEL else Verdict.OPEN)
 
 
 def neurotoxicity(_: Claim, evidence: Evidence) -> Finding:

@@ -306,7 +306,7 @@ def _formulas(scan: CutScan) -> list[tuple[str, float, float, str]]:
             0.0,
             "Biometrics 38:1011 and 48:73",
         ),
-        ("Lausen-Schumacher 1994", lausen, 0.0, "Lausen, Sauerbrei and Schumacher 1994"),
+        ("Lausen-Sauerbrei-Schumacher 1994", lausen, 0.0, "Lausen, Sauerbrei and Schumacher 1994"),
         ("conditional Gaussian", gauss, 0.0, "multivariate normal, as Hothorn and Lausen 2003"),
     ]
 

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import stats
 from tableone import TableOne
 
-from survaudit.cohort.schema import GROUPS, REMISSIONS
+from survaudit.cohort.schema import GROUPS, NOT_ASSESSED, REMISSIONS
 
 # A patient with less than one per cent of leukaemic cells has little disease left to treat.
 LOW_MRD_PERCENT = 1.0
@@ -79,8 +79,9 @@ def group_differences(cohort: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame, one row a group in the order of ``GROUPS``
-        ``patients``; ``low_mrd`` (below 1% before the infusion); ``mrd_negative_response``;
-        ``mrd_positive_response``; ``no_response``; ``not_assessed``; ``no_blasts`` before.
+        ``patients``; ``low_mrd`` (below 1% before the infusion, a limit of ours); ``no_blasts`` before;
+        ``assessed`` for response, and of these ``mrd_negative_response``, ``mrd_positive_response`` and
+        ``no_response``; ``not_assessed``.
     """
     response = cohort["response_1"]
     counts = pd.DataFrame(
@@ -88,16 +89,17 @@ def group_differences(cohort: pd.DataFrame) -> pd.DataFrame:
             "patients": True,
             "low_mrd": cohort["mrd_percent"] < LOW_MRD_PERCENT,
             "no_blasts": cohort["blasts_percent"] == 0,
+            "assessed": response != NOT_ASSESSED,
             "mrd_negative_response": response == REMISSIONS[0],
             "mrd_positive_response": response == REMISSIONS[1],
             "no_response": response == "NR",
-            "not_assessed": response == "not assessed",
+            "not_assessed": response == NOT_ASSESSED,
         }
     )
     return counts.groupby(cohort["group"], observed=False).sum()
 
 
-def exact_test(counts: pd.DataFrame, column: str) -> float:
+def exact_test(counts: pd.DataFrame, column: str, of: str = "patients") -> float:
     """Return the exact P of equal proportions in all groups (Freeman and Halton, 1951).
 
     The sum of the probabilities, with all margins fixed, of every table that is as improbable as
@@ -108,14 +110,16 @@ def exact_test(counts: pd.DataFrame, column: str) -> float:
     counts : pandas.DataFrame, one row a group
         What ``group_differences`` returns.
     column : str
-        Which count to compare with the number of patients.
+        Which count to compare.
+    of : str
+        The number that it is counted out of.
 
     Examples
     --------
     >>> round(exact_test(pd.DataFrame({"patients": [2, 2], "with": [2, 0]}), "with"), 6)
     0.333333
     """
-    sizes, observed = counts["patients"].to_numpy(), counts[column].to_numpy()
+    sizes, observed = counts[of].to_numpy(), counts[column].to_numpy()
     total = observed.sum()
     tables = [table for table in itertools.product(*(range(n + 1) for n in sizes)) if sum(table) == total]
     probability = stats.multivariate_hypergeom.pmf(tables, sizes, total)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 
-from survaudit.figures.style import INK, GroupStyle
+from survaudit.figures.style import GroupStyle
 from survaudit.survival import KaplanMeier
 
 DAYS_PER_MONTH = 30.4375
@@ -48,19 +50,16 @@ def nice_months(last: float) -> list[int]:
 def _draw_at_risk(
     axis: Axes, curves: Sequence[KaplanMeier], styles: Sequence[GroupStyle], ticks: Sequence[int]
 ) -> None:
-    """Write the numbers at risk under the ticks, a row a curve, in the axis' own coordinates."""
-    transform = axis.get_xaxis_transform()
-    axis.text(0, -0.27, "At risk", color=INK, ha="left", va="top", transform=transform, fontsize="small")
-    for row, (curve, style) in enumerate(zip(curves, styles, strict=True)):
-        y = -0.34 - 0.07 * row
+    """Write the numbers at risk under the ticks, a row a curve, at a distance in points from the axis."""
+    size = mpl.rcParams["font.size"]
+    place: dict[str, Any] = {"textcoords": "offset points", "va": "top", "fontsize": "small"}
+    below = -3.6 * size  # under the ticks and the axis label
+    axis.annotate("At risk", (0, 0), (0, below), xycoords="axes fraction", ha="left", **place)
+    for row, (curve, style) in enumerate(zip(curves, styles, strict=True), start=1):
+        y = below - 1.25 * size * row
+        axis.annotate(
+            curve.label, (0, 0), (-1.2 * size, y), xycoords="axes fraction", ha="right", color=style.colour, **place
+        )
         for tick, count in zip(ticks, curve.at_risk_at(np.array(ticks) * DAYS_PER_MONTH), strict=True):
-            axis.text(
-                tick,
-                y,
-                str(int(count)),
-                color=style.colour,
-                ha="center",
-                va="top",
-                transform=transform,
-                fontsize="small",
-            )
+            at: dict[str, Any] = {"xycoords": axis.get_xaxis_transform(), "ha": "center", "color": style.colour}
+            axis.annotate(str(int(count)), (tick, 0), (0, y), **at, **place)

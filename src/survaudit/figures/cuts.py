@@ -39,7 +39,7 @@ def draw_cut_figure(scan: CutScan, x: ArrayLike, name: str, curves: tuple[Kaplan
         Of the low and the high group at ``scan.best``.
     """
     with mpl.rc_context(_WIDE):
-        figure = Figure(figsize=(12.0, 6.2), layout="constrained")
+        figure = Figure(figsize=(12.0, 5.6), layout="constrained")
         left, middle, right = figure.subplots(1, 3)
         _draw_statistic(left, scan, name)
         draw_split(middle, x, scan.best.cut, name)
@@ -114,7 +114,8 @@ def draw_grid(grid: CutGrid, scan: CutScan) -> Figure:
     )  # fmt: skip
     best, single = grid.best, scan.best
     _ring(axis, best.n_low, best.n_high)
-    axis.annotate("best pair", (best.n_low, best.n_high), (10, 10), textcoords="offset points")
+    box = {"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
+    axis.annotate("best pair", (best.n_low, best.n_high), (12, 10), textcoords="offset points", bbox=box)
     axis.plot(single.n_low, single.n_high, "D", markersize=9, markerfacecolor="none", markeredgecolor=INK)
     axis.annotate("best single cut", (single.n_low, single.n_high), (10, 8), textcoords="offset points")
     axis.set(xlabel="Patients in the low group", ylabel="Patients in the high group")
