@@ -229,6 +229,24 @@ def test_every_end_names_what_it_rests_on(supplement: Supplement, raw_texts: lis
                         assert source == "publication of the paper: 2021-10-29"
 
 
+@given(chosen=all_assumptions())
+def test_an_end_that_moves_with_an_assumption_names_it(supplement: Supplement, chosen: Assumptions) -> None:
+    here = endpoints(supplement.cohort, chosen)
+    for name, value, other in chosen.one_at_a_time():
+        # The origin moves every day. Reading (c) denies facts of the tables, which name no assumption.
+        if name == "time_origin" or READINGS["c"] in (value, chosen.cd19_reading):
+            continue
+        there = endpoints(supplement.cohort, other)
+        for kind in ("OS", "LFS"):
+            moved = {interval.patient: interval for interval in there[kind].intervals}
+            for interval in here[kind].intervals:
+                beside = moved.get(interval.patient, interval)
+                for before, after in ((interval.left, beside.left), (interval.right, beside.right)):
+                    if before.day != after.day:
+                        named = " ".join((*before.sources, *after.sources))
+                        assert f"assumption {name}: " in named
+
+
 def test_tags_and_sources_of_some_ends(supplement: Supplement) -> None:
     frame = endpoints(supplement.cohort)["LFS"].to_frame().set_index("patient")
     assert frame.loc[12, ["left_tag", "right_tag"]].tolist() == ["assumption", "assumption"]

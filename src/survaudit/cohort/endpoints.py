@@ -193,13 +193,14 @@ def _crs_death(patient: _Patient) -> list[End]:
     return ends
 
 
-def _overall(patient: _Patient, leukaemia_free: Interval | None) -> Interval:
-    """Everyone was alive on the latest date of the row, and as long as free of leukaemia."""
+def _overall(patient: _Patient) -> Interval:
+    """Return the interval of death: everyone was alive on the latest date of the row, and when assessed.
+
+    Nothing else that the tables tell of leukaemia-free survival reaches beyond these two days.
+    """
     left = [patient.latest(), *patient.assessment("alive")]
     if patient.died_of_crs:
         return _interval(patient, OS, known=True, left=left, right=_crs_death(patient))
-    if leukaemia_free:
-        left.append(leukaemia_free.left)
     return _interval(patient, OS, known=False, left=left, right=[_OPEN])
 
 
@@ -212,7 +213,7 @@ def _leukaemia_free(patient: _Patient) -> Interval | None:
         return _after_remission(patient)
     if patient.died_of_crs:
         excluded = patient.assumptions.unassessed_lfs == EXCLUDED
-        return None if excluded else replace(_overall(patient, None), endpoint=LFS)
+        return None if excluded else replace(_overall(patient), endpoint=LFS)
     return None if patient.assumptions.non_responder_lfs == EXCLUDED else _without_remission(patient)
 
 
@@ -350,7 +351,7 @@ def endpoints(cohort: pd.DataFrame, assumptions: Assumptions | None = None) -> d
     chosen = assumptions or Assumptions()
     patients = [_Patient(row, chosen) for _, row in cohort.iterrows()]
     leukaemia_free = {patient.number: _leukaemia_free(patient) for patient in patients}
-    overall = tuple(_overall(patient, leukaemia_free[patient.number]) for patient in patients)
+    overall = tuple(_overall(patient) for patient in patients)
     kept = tuple(interval for interval in leukaemia_free.values() if interval)
     excluded = tuple(number for number, interval in leukaemia_free.items() if not interval)
     return {OS: Endpoints(OS, overall, (), chosen), LFS: Endpoints(LFS, kept, excluded, chosen)}
