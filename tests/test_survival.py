@@ -335,6 +335,7 @@ def test_restricted_mean_is_refused_where_the_curve_is_not_known() -> None:
         with pytest.raises(InputError):
             restricted_mean(curve, tau)
     gone = kaplan_meier([1, 2, 5], [1, 1, 1])
+    assert [restricted_mean(gone, tau).n_events for tau in (0.5, 2, 9)] == [0, 2, 3]
     assert restricted_mean(gone, 9).estimate == restricted_mean(gone, 5).estimate == pytest.approx(8 / 3)
 
 
@@ -403,6 +404,20 @@ def test_firth_stays_finite_where_the_plain_model_diverges() -> None:
     mirrored = firth_cox(time, event, {"early": 1 - np.array(early)}).table.loc["early"]
     assert mirrored["hazard_ratio"] == pytest.approx(1 / row["hazard_ratio"], rel=1e-6)
     assert mirrored["lower"] == pytest.approx(1 / row["upper"], rel=1e-6)
+
+
+@given(st.data())
+def test_the_plain_model_is_refused_exactly_where_it_has_no_maximum(data: st.DataObject) -> None:
+    """Of two groups, one has all the events that come while both are at risk: then, and only then."""
+    time, event = data.draw(follow_ups(4))
+    event[0] = 1
+    x = np.arange(len(time)) % 2
+    mixed = [i for i in np.flatnonzero(event) if 0 < x[time >= time[i]].mean() < 1]
+    if len({x[i] for i in mixed}) < 2:
+        with pytest.raises(InputError, match="covariates"):
+            cox(time, event, {"x": x})
+    else:
+        assert np.isfinite(cox(time, event, {"x": x}).table).all(axis=None)
 
 
 def test_the_units_of_time_do_not_matter_to_the_tests() -> None:
