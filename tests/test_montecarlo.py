@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from survaudit.cutpoint import scan_one
 from survaudit.errors import SourceFileError
-from survaudit.montecarlo import STUDIES, code_version, pool_batches, read_study
+from survaudit.montecarlo import KNOWN_EVENT, KNOWN_TIME, STUDIES, code_version, pool_batches, read_study
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,9 @@ def test_the_results_were_made_by_this_code(folder: Path) -> None:
         assert row["rows"] == len(pd.read_csv(folder / f"{study.name}.csv"))
 
 
-@pytest.mark.parametrize(("name", "place"), [("worst_case", 18), ("power", 7), ("calibration", 3), ("calibration", 20)])
+@pytest.mark.parametrize(
+    ("name", "place"), [("worst_known", 0), ("worst_case", 18), ("power", 7), ("calibration", 3), ("calibration", 20)]
+)
 def test_a_block_is_found_again_when_replayed(folder: Path, name: str, place: int) -> None:
     (study,) = [study for study in STUDIES if study.name == name]
     kept = pd.read_csv(folder / f"{name}.csv", float_precision="round_trip")
@@ -37,6 +40,20 @@ def test_a_block_is_found_again_when_replayed(folder: Path, name: str, place: in
     again = study.block(place)
     assert len(again) > 0
     pd.testing.assert_frame_equal(kept.reset_index(drop=True), again, check_exact=True)
+
+
+def test_the_known_pattern_can_give_the_printed_value() -> None:
+    """Some six patients against the others must have a chi-square that prints as 5.59."""
+    time, event = np.array(KNOWN_TIME, float), np.array(KNOWN_EVENT)
+    deaths = np.flatnonzero(event)
+    rng = np.random.default_rng(4)
+    for _ in range(20_000):
+        high = np.zeros(28)
+        high[rng.choice(28, 6, replace=False)] = 1
+        chi2 = scan_one(high, time, event).best.chi2 if high[deaths].any() else 0.0
+        if f"{chi2:.2f}" == "5.59":
+            return
+    pytest.fail("no split of six against twenty-two was found that prints as 5.59")
 
 
 def test_batches_are_pooled_into_one_share() -> None:

@@ -83,7 +83,7 @@ class Assumptions:
     response_day: int = _choice(
         28,
         ENDPOINTS_CHOICE,
-        "the table dates no response; day 28 is the usual day of assessment after CAR-T cells",
+        "the table dates no response; day 28 is the usual day of assessment after CAR-T cells; 0 assumes none",
         0,
         14,
         30,
@@ -118,7 +118,7 @@ class Assumptions:
     crs_death_within_days: int = _choice(
         30,
         ENDPOINTS_CHOICE,
-        "the death is not dated; CRS comes in the first weeks after the infusion",
+        "the death is not dated; CRS comes in the first weeks after the infusion; 0 sets no limit",
         0,
         14,
         60,

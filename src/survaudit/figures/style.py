@@ -27,6 +27,15 @@ GROUP_STYLES = {
     "CART+HSCT": GroupStyle("#b57f00", "-.", "D", "..."),
 }
 
+# The kinds of survival figure, as the page on how to read the book colours them.
+KIND_COLOURS = {
+    "IDENTIFIED": "#0b5394",
+    "COMPATIBLE": "#1a6b5c",
+    "SYNTHETIC": "#a1201a",
+    "RECONSTRUCTED": "#7a5200",
+    "SUPPLIED": "#4a2a86",
+}
+
 INK = "#1b1b1b"
 QUIET = "#5f6670"
 FAINT = "#d5d9de"
