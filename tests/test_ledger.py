@@ -242,3 +242,27 @@ def test_a_claim_that_does_not_fit_its_function_is_refused(
     claim = claims["figure-s1-a"] if field == "options" else claims["n-patients"]
     with pytest.raises(ClaimError, match=claim.id):
         audit(supplement, {claim.id: replace(claim, **{field: value})})
+
+
+# ------------------------------------------------------------------ the README
+
+
+def test_the_readme_tells_what_the_ledger_computes(ledger: Ledger, project: Path) -> None:
+    """The README is read without a build, so its numbers are typed; here they are held to the ledger."""
+    text = (project / "README.md").read_text()
+    facts = {row.claim.id: {**row.finding.values, **row.finding.facts} for row in ledger.rows}
+    rate, selection, groups = facts["mrd-negative-rate"], facts["mrd-p-selection"], facts["groups-comparable"]
+    told = (
+        f"has P = {facts['mrd-p-value']['p']:.3f}. The paper prints {ledger['mrd-p-value'].claim.printed['p']}",
+        f"the best of {selection['n_cuts']} cuts of {selection['n_patients']} patients",
+        f"in {100 * selection['least']:.0f} to {selection['most']:.0%} of cohorts",
+        f"allowed, in up to {selection['free']:.0%}",
+        f"{rate['patients']} of {rate['assessed']} patients are {rate['percent']:.1f}%",
+        f"by {groups['mrd_negative_response_hsct']} of {groups['assessed_hsct']} patients assessed in CART+HSCT, "
+        f"{groups['mrd_negative_response_cart2']} of {groups['assessed_cart2']} in CART2 and "
+        f"{groups['mrd_negative_response_cart1']} of {groups['assessed_cart1']} in CART1",
+        f"had to live {facts['sequence']['shortest']} to {facts['sequence']['longest']} days",
+        f"{facts['cr-rate']['patients']} of {facts['cr-rate']['assessed']} ({facts['cr-rate']['percent']:.1f}%)",
+        f"{facts['severe-crs']['severe']} patients marked with severe CRS",
+    )
+    assert [sentence for sentence in told if sentence not in text] == []
