@@ -11,7 +11,8 @@ import pytest
 
 from survaudit.cutpoint import scan_one
 from survaudit.errors import SourceFileError
-from survaudit.montecarlo import KNOWN_EVENT, KNOWN_TIME, STUDIES, code_version, pool_batches, read_study
+from survaudit.ledger import Ledger
+from survaudit.montecarlo import CHI_SQUARE, KNOWN_EVENT, KNOWN_TIME, STUDIES, N, code_version, pool_batches, read_study
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,14 @@ def test_a_block_is_found_again_when_replayed(folder: Path, name: str, place: in
     again = study.block(place)
     assert len(again) > 0
     pd.testing.assert_frame_equal(kept.reset_index(drop=True), again, check_exact=True)
+
+
+def test_the_studies_are_about_the_printed_numbers(ledger: Ledger) -> None:
+    facts = ledger["mrd-cut-point"].finding.facts
+    assert ledger["mrd-chi-square"].claim.printed["chi_square"] == str(CHI_SQUARE)
+    assert ledger["n-patients"].claim.printed["patients"] == str(N)
+    (worst,) = [study for study in STUDIES if study.name == "worst_case"]
+    assert {setting["n_high"] for setting in worst.settings} == {facts["n_high"], facts["n_high_strict"]}
 
 
 def test_the_known_pattern_can_give_the_printed_value() -> None:

@@ -122,3 +122,12 @@ def test_one_sentence_a_line(path: Path) -> None:
     text = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
     crowded = [line for line in text.split("\n") if re.search(r"[a-z)`][.?!] [A-Z]", line.split(". ", 1)[-1])]
     assert [line for line in crowded if not re.match(r"\d\. |- ", line)] == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_every_glued_number_is_told_somewhere(path: Path) -> None:
+    here, everywhere = path.read_text(), "".join(page.read_text() for page in PAGES)
+    glued = set(re.findall(r'glue\("(\w+)"', here))
+    told = set(re.findall(r"\{glue:text\}`(\w+)[:`]", here))
+    told |= set(re.findall(rf"{re.escape(path.name)}::(\w+)[:`]", everywhere))
+    assert glued - told == set()

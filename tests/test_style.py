@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
 from survaudit.cohort.schema import GROUPS
-from survaudit.figures.style import ALERT, GROUP_STYLES, INK, QUIET
+from survaudit.figures.style import ALERT, GROUP_STYLES, INK, KIND_COLOURS, QUIET
 
 # How a person without red, green or blue cones sees linear RGB (Machado, Oliveira, Fernandes 2009, severity 1).
 BLIND = {
@@ -31,6 +33,12 @@ def contrast(one: float, other: float) -> float:
 
 def luminance(colour: str) -> float:
     return float(linear(colour) @ [0.2126, 0.7152, 0.0722])
+
+
+def test_figures_and_pages_colour_a_kind_alike(project: Path) -> None:
+    light = (project / "book" / "assets" / "survaudit.css").read_text().split("}", 1)[0]
+    told = dict(re.findall(r"--sa-(\w+): (#\w+);", light))
+    assert {kind: told[kind.lower()] for kind in KIND_COLOURS} == KIND_COLOURS
 
 
 @pytest.mark.parametrize("colour", [*(style.colour for style in GROUP_STYLES.values()), INK, QUIET, ALERT])

@@ -33,6 +33,8 @@ CODE = (
     "cutpoint.py",
     "dose_response.py",
     "nulls.py",
+    "selection.py",
+    "survival.py",
 )
 
 

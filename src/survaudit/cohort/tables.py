@@ -20,6 +20,7 @@ import pandera.pandas as pa
 
 from survaudit.cohort.cells import Cell, RawRow, clean_header, clean_row, split_cells
 from survaudit.cohort.schema import (
+    COMPARE,
     NONE_REFRACTORY,
     NOT_APPLICABLE,
     PATIENTS,
@@ -34,7 +35,6 @@ from survaudit.errors import CellFailure, SourceFileError, TableError
 # The files have about 2,500 bytes each; a hundred times that is certainly something else.
 MAX_BYTES = 250_000
 RAW_FILES = ("supplementary_table_1.txt", "supplementary_table_2.txt")
-_AS_PRINTED = "compare the cell with the published table"
 REPAIR_COLUMNS = ["table", "row", "column", "raw", "clean", "reason"]
 
 
@@ -240,7 +240,7 @@ def _recognise(header: list[Cell]) -> _Layout:
     layout = max((_TABLE_1, _TABLE_2), key=lambda table: len(set(table.headers) & set(found)))
     pairs = itertools.zip_longest(found, layout.headers, fillvalue="no cell")
     failures = [
-        CellFailure(layout.name, "header (line 1)", f"position {place}", quote(cell), quote(expected), _AS_PRINTED)
+        CellFailure(layout.name, "header (line 1)", f"position {place}", quote(cell), quote(expected), COMPARE)
         for place, (cell, expected) in enumerate(pairs, start=1)
         if cell != expected
     ]
@@ -263,7 +263,7 @@ def _read_row(layout: _Layout, number: int, raw: RawRow) -> tuple[list[Cell], di
         try:
             values[name] = reader(cell.clean)
         except _UnreadableError as reason:
-            failure = CellFailure(layout.name, str(number), name, quote(cell.raw), str(reason), _AS_PRINTED)
+            failure = CellFailure(layout.name, str(number), name, quote(cell.raw), str(reason), COMPARE)
             failures.setdefault(cell.column, failure)
     return list(row.values()), values, list(failures.values())
 

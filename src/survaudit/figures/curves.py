@@ -9,10 +9,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 
-from survaudit.figures.style import GroupStyle
+from survaudit.figures.style import DAYS_PER_MONTH, GroupStyle
 from survaudit.survival import KaplanMeier
-
-DAYS_PER_MONTH = 30.4375
 
 
 def draw_curves(axis: Axes, curves: Sequence[KaplanMeier], styles: Sequence[GroupStyle]) -> None:

@@ -11,9 +11,7 @@ from matplotlib.patches import Patch
 
 from survaudit.cohort.endpoints import End, Endpoints, Interval
 from survaudit.cohort.schema import GROUPS
-from survaudit.figures.style import FAINT, GROUP_STYLES, INK, KIND_COLOURS, QUIET
-
-DAYS_PER_MONTH = 30.4375
+from survaudit.figures.style import DAYS_PER_MONTH, FAINT, GROUP_STYLES, INK, KIND_COLOURS, QUIET
 
 
 def draw_intervals(found: Endpoints) -> Figure:

@@ -27,6 +27,9 @@ GROUP_STYLES = {
     "CART+HSCT": GroupStyle("#b57f00", "-.", "D", "..."),
 }
 
+# Days in code, months on axes: the convention of the whole book.
+DAYS_PER_MONTH = 30.4375
+
 # The kinds of survival figure, as the page on how to read the book colours them.
 KIND_COLOURS = {
     "IDENTIFIED": "#0b5394",

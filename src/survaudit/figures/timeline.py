@@ -13,9 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
 
 from survaudit.cohort.schema import GROUPS, RELAPSES
-from survaudit.figures.style import FAINT, GROUP_STYLES, INK, QUIET
-
-DAYS_PER_MONTH = 30.4375
+from survaudit.figures.style import DAYS_PER_MONTH, FAINT, GROUP_STYLES, INK, QUIET
 
 # Marker and size of each dated event; shapes differ, so that grey is enough.
 _EVENTS = {
