@@ -79,12 +79,12 @@ def test_notebook_opens_and_closes_as_the_others_do(path: Path) -> None:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_figure_has_caption_name_kind_and_alternative_text(path: Path) -> None:
     for options, code in code_cells(path.read_text()):
-        if re.search(r"^draw_", code, flags=re.MULTILINE):
+        if re.search(r"^(draw\.)?draw_", code, flags=re.MULTILINE):
             figure, image = options["mystnb"]["figure"], options["mystnb"]["image"]
             assert figure["name"].startswith("fig-")
-            assert re.search(
-                r"IDENTIFIED|COMPATIBLE|SYNTHETIC|RECONSTRUCTED|SUPPLIED|PUBLIC DATA|SIMULATED", figure["caption"]
-            )
+            kinds = r"IDENTIFIED|COMPATIBLE|SYNTHETIC|RECONSTRUCTED|SUPPLIED|PUBLIC DATA|SIMULATED"
+            (kind,) = set(re.findall(kinds, figure["caption"]))
+            assert image["alt"].startswith(f"{kind}.")
             assert len(image["alt"].split()) >= 15
 
 
