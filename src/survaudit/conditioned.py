@@ -1,0 +1,212 @@
+"""Follow-ups conditioned on the claim: those in which the published cut-point comes out as published.
+
+Of the follow-ups that the tables do not exclude, few have their best MRD cut where the paper has it,
+with the chi-square that the paper prints. They show what such a cohort could look like, and nothing
+about whether this one does: the claim is what they were chosen by. They take minutes to find, so they
+are kept in ``data/conditioned``; a test finds some of them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from survaudit._many import scan_many, split_chi2_many
+from survaudit.cohort.assumptions import EVENT_AT_ASSESSMENT, Assumptions
+from survaudit.cohort.endpoints import LFS, OS
+from survaudit.ensemble import PRIORS, Ensemble, Prior, draw
+from survaudit.survival import Floats, Ints
+
+SEED = 20211029
+# What prints as 5.59, and what is near it.
+WINDOWS = {"printed": (5.585, 5.595), "near": (5.3, 5.9)}
+# Patients in the low group: the cut-point itself counts as low, or as high.
+SPLITS = {"23|5": 23, "22|6": 22}
+LEAST_GROUPS = (1, 3, 5)
+KEPT = 2000
+BLOCK = 100_000
+# The published figure has the whole cohort, so those who never reached remission must have an event.
+WHOLE_COHORT = Assumptions(non_responder_lfs=EVENT_AT_ASSESSMENT)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One way to read the claim.
+
+    Attributes
+    ----------
+    endpoint : {"OS", "LFS"}
+    split : {"23|5", "22|6"}
+    window : {"printed", "near"}
+    least_group : int
+        Fewest patients a side among whom the best cut is sought.
+    """
+
+    endpoint: str
+    split: str
+    window: str
+    least_group: int
+
+
+CELLS = tuple(
+    Cell(endpoint, split, window, least)
+    for endpoint in (OS, LFS)
+    for split in SPLITS
+    for window in WINDOWS
+    for least in LEAST_GROUPS
+)
+
+
+def block_of(cohort: pd.DataFrame, prior: Prior, block: int, draws: int = BLOCK) -> Ensemble:
+    """Draw one numbered block of follow-ups; the same number gives the same block everywhere."""
+    rng = np.random.default_rng([SEED, list(PRIORS).index(prior.name), block])
+    return draw(cohort, prior, rng, draws=draws, assumptions=WHOLE_COHORT)
+
+
+def matches(ensemble: Ensemble, x: Floats, endpoint: str, split: str) -> pd.DataFrame:
+    """Find the follow-ups whose best cut makes a split, with a chi-square near the printed one.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        In which every patient has the endpoint.
+    x : array of shape (n,)
+        The covariate, all values distinct, in the order of the patients.
+    endpoint : {"OS", "LFS"}
+    split : {"23|5", "22|6"}
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``place`` in the ensemble, ``chi2``, and ``best_of``, the smallest of ``LEAST_GROUPS`` for which
+        the split is the best: it is then the best for all larger ones too.
+    """
+    order = np.argsort(x)
+    size, (low, high) = SPLITS[split], WINDOWS["near"]
+    marked = np.zeros((1, len(x)), bool)
+    marked[0, order[size:]] = True
+    days, event = ensemble.days[endpoint], ensemble.event[endpoint]
+    chi2 = split_chi2_many(days, event, marked)[:, 0]
+    near = np.flatnonzero((chi2 >= low) & (chi2 < high))
+    scans = scan_many(np.ascontiguousarray(days[near][:, order]), np.ascontiguousarray(event[near][:, order]))
+    best_of = np.zeros(len(near), int)
+    for least in reversed(LEAST_GROUPS):
+        allowed = scans[:, least - 1 : len(x) - least]
+        best_of[allowed.argmax(axis=1) + least == size] = least
+    found = pd.DataFrame({"place": near, "chi2": scans[:, size - 1], "best_of": best_of})
+    return found.loc[found["best_of"] > 0].reset_index(drop=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Conditioned:
+    """Follow-ups of one endpoint that make one split as the claim has it, under one prior.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        ``block`` and ``place`` (where the draw is found again), ``chi2`` and ``best_of``, in that order.
+    days : array of int16, shape (draws, n)
+        Days to the event; with a minus sign, days to the end of observation.
+    blocks : int
+        How many blocks of follow-ups were looked through.
+    prior : str
+    endpoint : str
+    split : str
+    draws_a_block : int
+    """
+
+    table: pd.DataFrame
+    days: NDArray[np.int16]
+    blocks: int
+    prior: str
+    endpoint: str
+    split: str
+    draws_a_block: int = BLOCK
+    kind: str = "COMPATIBLE"
+
+    def cell(self, window: str, least_group: int) -> NDArray[np.bool_]:
+        """Return which rows belong to a cell: the first ``KEPT`` that were found, or all if they are fewer."""
+        low, high = WINDOWS[window]
+        chi2 = self.table["chi2"]
+        belongs = ((chi2 >= low) & (chi2 < high) & (self.table["best_of"] <= least_group)).to_numpy()
+        return belongs & (np.cumsum(belongs) <= KEPT)
+
+    def follow_ups(self, window: str, least_group: int) -> tuple[Ints, NDArray[np.bool_]]:
+        """Return times in days and events of a cell's follow-ups, each of shape (draws, n)."""
+        kept = self.days[self.cell(window, least_group)]
+        return np.abs(kept).astype(np.int64), kept > 0
+
+    @property
+    def full(self) -> bool:
+        """Whether every cell has as many follow-ups as are kept."""
+        return all(self.cell(window, least).sum() == KEPT for window in WINDOWS for least in LEAST_GROUPS)
+
+    def trimmed(self) -> Conditioned:
+        """Return only the follow-ups that some cell needs."""
+        needed = np.any([self.cell(window, least) for window in WINDOWS for least in LEAST_GROUPS], axis=0)
+        table = self.table.loc[needed].reset_index(drop=True)
+        return Conditioned(table, self.days[needed], self.blocks, self.prior, self.endpoint, self.split)
+
+
+def search(cohort: pd.DataFrame, prior: Prior, most_blocks: int) -> Iterator[Conditioned]:
+    """Look through blocks of follow-ups until every cell of every endpoint and split is full.
+
+    Yields
+    ------
+    Conditioned
+        Each endpoint and split as soon as it is complete, or when ``most_blocks`` are done.
+    """
+    x = cohort["mrd_percent"].to_numpy()
+    found: dict[tuple[str, str], list[Conditioned]] = {(e, s): [] for e in (LFS, OS) for s in SPLITS}
+    for block in range(most_blocks):
+        ensemble = block_of(cohort, prior, block)
+        for (endpoint, split), parts in list(found.items()):
+            table = matches(ensemble, x, endpoint, split)
+            place = table["place"].to_numpy()
+            sign = np.where(ensemble.event[endpoint][place], 1, -1)
+            days = (sign * ensemble.days[endpoint][place]).astype(np.int16)
+            table.insert(0, "block", block)
+            parts.append(Conditioned(table, days, block + 1, prior.name, endpoint, split))
+            if (block + 1) % 50 and block + 1 < most_blocks:
+                continue
+            joined = _joined(parts)
+            parts[:] = [joined]
+            if joined.full or block + 1 == most_blocks:
+                del found[endpoint, split]
+                yield joined
+        if not found:
+            return
+
+
+def _joined(parts: list[Conditioned]) -> Conditioned:
+    last = parts[-1]
+    table = pd.concat([part.table for part in parts], ignore_index=True)
+    days = np.concatenate([part.days for part in parts])
+    return Conditioned(table, days, last.blocks, last.prior, last.endpoint, last.split).trimmed()
+
+
+def file_name(prior: str, endpoint: str, split: str) -> str:
+    """Return the name of the file that keeps the follow-ups of one prior, endpoint and split."""
+    return f"{prior}-{endpoint.lower()}-{split.replace('|', '-')}.npz"
+
+
+def write_conditioned(found: Conditioned, folder: Path) -> Path:
+    """Write one compressed file, the same bytes for the same follow-ups."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / file_name(found.prior, found.endpoint, found.split)
+    table = found.table
+    arrays: Mapping[str, NDArray[np.generic]] = {
+        "block": table["block"].to_numpy(np.int32),
+        "place": table["place"].to_numpy(np.int32),
+        "best_of": table["best_of"].to_numpy(np.int8),
+        "chi2": table["chi2"].to_numpy(np.float64),
+        "days": found.days,
+        "blocks": np.array(found.blocks, np.int32),
+    }
+    np.savez_compressed(path, allow_pickle=False, **arrays)
+    return path
