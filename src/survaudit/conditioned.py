@@ -8,7 +8,9 @@ are kept in ``data/conditioned``; a test finds some of them again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import hashlib
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from survaudit._many import scan_many, split_chi2_many
 from survaudit.cohort.assumptions import EVENT_AT_ASSESSMENT, Assumptions
 from survaudit.cohort.endpoints import LFS, OS
 from survaudit.ensemble import PRIORS, Ensemble, Prior, draw
+from survaudit.errors import SourceFileError
 from survaudit.survival import Floats, Ints
 
 SEED = 20211029
@@ -30,36 +33,10 @@ SPLITS = {"23|5": 23, "22|6": 22}
 LEAST_GROUPS = (1, 3, 5)
 KEPT = 2000
 BLOCK = 100_000
+# Where a search gives up: some cells are so rare that they would take hours.
+MOST_BLOCKS = 8000
 # The published figure has the whole cohort, so those who never reached remission must have an event.
 WHOLE_COHORT = Assumptions(non_responder_lfs=EVENT_AT_ASSESSMENT)
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One way to read the claim.
-
-    Attributes
-    ----------
-    endpoint : {"OS", "LFS"}
-    split : {"23|5", "22|6"}
-    window : {"printed", "near"}
-    least_group : int
-        Fewest patients a side among whom the best cut is sought.
-    """
-
-    endpoint: str
-    split: str
-    window: str
-    least_group: int
-
-
-CELLS = tuple(
-    Cell(endpoint, split, window, least)
-    for endpoint in (OS, LFS)
-    for split in SPLITS
-    for window in WINDOWS
-    for least in LEAST_GROUPS
-)
 
 
 def block_of(cohort: pd.DataFrame, prior: Prior, block: int, draws: int = BLOCK) -> Ensemble:
@@ -148,8 +125,9 @@ class Conditioned:
 
     def trimmed(self) -> Conditioned:
         """Return only the follow-ups that some cell needs."""
-        needed = np.any([self.cell(window, least) for window in WINDOWS for least in LEAST_GROUPS], axis=0)
-        table = self.table.loc[needed].reset_index(drop=True)
+        cells = [self.cell(window, least) for window in WINDOWS for least in LEAST_GROUPS]
+        needed = np.flatnonzero(np.any(cells, axis=0))
+        table = self.table.iloc[needed].reset_index(drop=True)
         return Conditioned(table, self.days[needed], self.blocks, self.prior, self.endpoint, self.split)
 
 
@@ -195,10 +173,9 @@ def file_name(prior: str, endpoint: str, split: str) -> str:
     return f"{prior}-{endpoint.lower()}-{split.replace('|', '-')}.npz"
 
 
-def write_conditioned(found: Conditioned, folder: Path) -> Path:
+def write_conditioned(found: Conditioned, folder: Path) -> None:
     """Write one compressed file, the same bytes for the same follow-ups."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / file_name(found.prior, found.endpoint, found.split)
     table = found.table
     arrays: Mapping[str, NDArray[np.generic]] = {
         "block": table["block"].to_numpy(np.int32),
@@ -208,5 +185,62 @@ def write_conditioned(found: Conditioned, folder: Path) -> Path:
         "days": found.days,
         "blocks": np.array(found.blocks, np.int32),
     }
+    path = folder / file_name(found.prior, found.endpoint, found.split)
     np.savez_compressed(path, allow_pickle=False, **arrays)
-    return path
+
+
+def write_manifest(folder: Path) -> None:
+    """Write what each file holds: where it comes from, how much was looked through, and its hash."""
+    rows = []
+    for prior, endpoint, split in itertools.product(PRIORS, (LFS, OS), SPLITS):
+        path = folder / file_name(prior, endpoint, split)
+        if path.exists():
+            found = _load(path, prior, endpoint, split)
+            counts = {
+                f"{window}_{least}": int(found.cell(window, least).sum())
+                for window in WINDOWS
+                for least in LEAST_GROUPS
+            }
+            head = {"file": path.name, "seed": SEED, "blocks": found.blocks, "draws_a_block": found.draws_a_block}
+            rows.append(head | counts | {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()})
+    pd.DataFrame(rows).to_csv(folder / "MANIFEST.csv", index=False, lineterminator="\n")
+
+
+def _load(path: Path, prior: str, endpoint: str, split: str) -> Conditioned:
+    with np.load(path, allow_pickle=False) as kept:
+        table = pd.DataFrame({name: kept[name] for name in ("block", "place", "chi2", "best_of")})
+        return Conditioned(table, kept["days"], int(kept["blocks"]), prior, endpoint, split)
+
+
+def read_conditioned(folder: Path | str, prior: str, endpoint: str, split: str) -> Conditioned:
+    """Read the kept follow-ups of one prior, endpoint and split, having checked their hash.
+
+    Raises
+    ------
+    SourceFileError
+        If the file is missing or differs from its manifest.
+
+    Examples
+    --------
+    >>> kept = read_conditioned("data/conditioned", "wide", "LFS", "23|5")
+    >>> days, event = kept.follow_ups("printed", 1)
+    >>> days.shape
+    (2000, 28)
+    """
+    path = Path(folder) / file_name(prior, endpoint, split)
+    try:
+        manifest = pd.read_csv(Path(folder) / "MANIFEST.csv").set_index("file")
+        if hashlib.sha256(path.read_bytes()).hexdigest() != manifest.loc[path.name, "sha256"]:
+            raise SourceFileError(f"{path}: differs from its manifest; write it anew with 'make conditioned'")
+        return _load(path, prior, endpoint, split)
+    except (OSError, KeyError, pd.errors.ParserError) as error:
+        raise SourceFileError(f"{path}: {error!r}; write it anew with 'make conditioned'") from error
+
+
+def run_search(cohort: pd.DataFrame, folder: Path, priors: Iterable[str] = tuple(PRIORS)) -> Iterator[str]:
+    """Search under each prior and write every file as soon as it is complete; yield a line on each."""
+    for name in priors:
+        for found in search(cohort, PRIORS[name], MOST_BLOCKS):
+            write_conditioned(found, folder)
+            yield f"{name}, {found.endpoint} {found.split}: {len(found.table)} follow-ups of {found.blocks} blocks"
+    write_manifest(folder)

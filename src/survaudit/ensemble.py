@@ -10,6 +10,7 @@ is recorded, so the draws are what a prior and the tables allow together, and no
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -333,14 +334,18 @@ def compare_many(ensemble: Ensemble, endpoint: str, groups: tuple[str, str], pat
 BAND_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-def bands(ensemble: Ensemble, endpoint: str, group: str, grid: Ints, patients: Ints | None = None) -> pd.DataFrame:
-    """Return quantiles, over the follow-ups, of a group's Kaplan-Meier curve at each day of a grid.
+def bands(
+    ensemble: Ensemble, endpoint: str, groups: Sequence[str], grid: Ints, patients: Ints | None = None
+) -> pd.DataFrame:
+    """Return quantiles, over the follow-ups, of each group's Kaplan-Meier curve at each day of a grid.
+
+    After the last observation a curve counts with its last value.
 
     Parameters
     ----------
     ensemble : Ensemble
     endpoint : {"OS", "LFS"}
-    group : str
+    groups : sequence of str
     grid : array of int, shape (k,)
         Days, ascending.
     patients : array of int, optional
@@ -349,11 +354,22 @@ def bands(ensemble: Ensemble, endpoint: str, group: str, grid: Ints, patients: I
     Returns
     -------
     pandas.DataFrame
-        ``group``, ``n``, ``time_days``, then ``q05`` to ``q95``.
+        ``endpoint``, ``group``, ``n``, ``time_days``, then ``q05``, ``q25``, ``q50``, ``q75`` and ``q95``.
+
+    Raises
+    ------
+    InputError
+        If a group has no patient with the endpoint.
     """
-    own = ensemble.members(endpoint, group, patients)
-    days = np.ascontiguousarray(ensemble.days[endpoint][:, own])
-    curves = survival_many(days, np.ascontiguousarray(ensemble.event[endpoint][:, own]), np.asarray(grid, np.int64))
-    quantiles = np.quantile(curves, BAND_QUANTILES, axis=0)
-    named = {f"q{100 * level:02.0f}": values for level, values in zip(BAND_QUANTILES, quantiles, strict=True)}
-    return pd.DataFrame({"group": group, "n": int(own.sum()), "time_days": grid, **named})
+    parts = []
+    for group in groups:
+        own = ensemble.members(endpoint, group, patients)
+        if not own.any():
+            raise InputError(f"groups: found nobody with {endpoint} in {group}, expected one or more")
+        days = np.ascontiguousarray(ensemble.days[endpoint][:, own])
+        event = np.ascontiguousarray(ensemble.event[endpoint][:, own])
+        quantiles = np.quantile(survival_many(days, event, np.asarray(grid, np.int64)), BAND_QUANTILES, axis=0)
+        named = {f"q{100 * level:02.0f}": values for level, values in zip(BAND_QUANTILES, quantiles, strict=True)}
+        head = {"endpoint": endpoint, "group": group, "n": int(own.sum()), "time_days": grid}
+        parts.append(pd.DataFrame(head | named))
+    return pd.concat(parts, ignore_index=True)

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 
 from survaudit.cohort.endpoints import End, Endpoints, Interval
 from survaudit.cohort.schema import GROUPS
-from survaudit.figures.style import DAYS_PER_MONTH, FAINT, GROUP_STYLES, INK, KIND_COLOURS, QUIET
+from survaudit.figures.style import DAYS_PER_MONTH, FAINT, GROUP_STYLES, INK, KIND_COLOURS, QUIET, wear_kind
 
 
 def draw_intervals(found: Endpoints) -> Figure:
@@ -72,27 +72,37 @@ def draw_bounds(bounds: pd.DataFrame) -> Figure:
     bounds : pandas.DataFrame
         What ``bounds_by_group`` returns, of one endpoint.
     """
+    groups = [group for group in GROUPS if group in set(bounds["group"])]
     figure = Figure(figsize=(7.2, 3.3), layout="constrained")
-    axes = figure.subplots(1, len(GROUPS), sharey=True)
+    axes = np.atleast_1d(figure.subplots(1, len(groups), sharey=True))
     edge = max(24.0, float(bounds["time_days"].max()) / DAYS_PER_MONTH)
-    for axis, group in zip(axes, GROUPS, strict=True):
+    for axis, group in zip(axes, groups, strict=True):
         rows, style = bounds[bounds["group"] == group], GROUP_STYLES[group]
-        months = np.append(rows["time_days"] / DAYS_PER_MONTH, edge)
-        step = {name: np.append(rows[name], rows[name].iloc[-1]) for name in rows.columns[3:]}
-        axis.fill_between(months, step["table_lower"], step["table_upper"], step="post", facecolor="none",
-                          edgecolor=FAINT, hatch="////", linewidth=0)  # fmt: skip
-        axis.fill_between(
-            months, step["lower"], step["upper"], step="post", color=style.colour, alpha=0.35, linewidth=0
-        )
-        for name in ("table_lower", "table_upper"):
-            axis.step(months, step[name], where="post", color=style.colour, linewidth=1.4)
+        draw_bounds_of(axis, rows, edge)
         axis.set_title(f"{group} (n = {rows['n'].iloc[0]})", color=style.colour, fontsize=10)
-        axis.set(xlabel="Months", ylim=(-0.02, 1.02), xlim=(0, edge))
     axes[0].set_ylabel("Survival")
     figure.suptitle(f"IDENTIFIED: {bounds['endpoint'].iloc[0]}", color=KIND_COLOURS["IDENTIFIED"], fontweight="bold")
-    handles = [
+    figure.legend(handles=bounds_key(), loc="outside lower center", ncols=2)
+    return figure
+
+
+def draw_bounds_of(axis: Axes, rows: pd.DataFrame, edge: float, *, hatch: str = "////") -> None:
+    """Draw the bounds of one group up to an edge in months: hatched by the tables alone, shaded with assumptions."""
+    style = GROUP_STYLES[rows["group"].iloc[0]]
+    months = np.append(rows["time_days"] / DAYS_PER_MONTH, edge)
+    step = {name: np.append(rows[name], rows[name].iloc[-1]) for name in rows.columns[3:]}
+    axis.fill_between(months, step["table_lower"], step["table_upper"], step="post", facecolor="none",
+                      edgecolor=FAINT, hatch=hatch, linewidth=0)  # fmt: skip
+    axis.fill_between(months, step["lower"], step["upper"], step="post", color=style.colour, alpha=0.35, linewidth=0)
+    for name in ("table_lower", "table_upper"):
+        axis.step(months, step[name], where="post", color=style.colour, linestyle=style.line, linewidth=1.4)
+    axis.set(xlabel="Months", ylim=(-0.02, 1.02), xlim=(0, edge))
+    wear_kind(axis, "IDENTIFIED")
+
+
+def bounds_key() -> list[Patch]:
+    """Return what hatching and shading mean."""
+    return [
         Patch(facecolor="none", edgecolor=QUIET, hatch="////", label="by the tables alone"),
         Patch(facecolor=QUIET, alpha=0.35, label="with the assumptions"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2)
-    return figure

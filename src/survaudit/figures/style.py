@@ -7,6 +7,7 @@ from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
+from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,17 @@ _SETTINGS: dict[Any, Any] = {
     "svg.hashsalt": "survaudit",
     "svg.fonttype": "path",
 }
+
+
+def wear_kind(axis: Axes, kind: str) -> None:
+    """Give an axis the frame of its kind; across a SYNTHETIC one, write the word."""
+    axis.spines[:].set_visible(True)
+    axis.spines[:].set(color=KIND_COLOURS[kind], linewidth=1.6)
+    if kind == "SYNTHETIC":
+        axis.text(
+            0.5, 0.5, kind, transform=axis.transAxes, ha="center", va="center", rotation=24, fontsize=34,
+            fontweight="bold", color=KIND_COLOURS[kind], alpha=0.16, zorder=0,
+        )  # fmt: skip
 
 
 def use_book_style() -> None:
