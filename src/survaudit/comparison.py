@@ -146,7 +146,7 @@ def compare_groups(rows: pd.DataFrame, groups: tuple[str, str], kind: str) -> Co
     """
     first, second = curves_of(rows, groups)
     both = rows[rows["group"].isin(groups)]
-    in_second = both["group"].eq(groups[1]).to_numpy(dtype=float)
+    in_second: Floats = np.array(both["group"] == groups[1], dtype=float)
     order = pd.Categorical(both["group"], categories=list(groups))
     hazards, proportional_p = _models(both, {groups[1]: in_second})
     follow_up = tuple(

@@ -18,10 +18,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from survaudit._many import scan_many, split_chi2_many
+from survaudit._many import log_rank_many, scan_many, split_chi2_many
 from survaudit.cohort.assumptions import EVENT_AT_ASSESSMENT, Assumptions
 from survaudit.cohort.endpoints import LFS, OS
-from survaudit.ensemble import PRIORS, Ensemble, Prior, draw
+from survaudit.ensemble import PRIORS, Ensemble, Prior, curve_quantiles, draw
 from survaudit.errors import SourceFileError
 from survaudit.survival import Floats, Ints
 
@@ -159,6 +159,53 @@ def search(cohort: pd.DataFrame, prior: Prior, most_blocks: int) -> Iterator[Con
                 yield joined
         if not found:
             return
+
+
+def split_bands(
+    found: Conditioned, x: Floats, grid: Ints, *, window: str = "printed", least_group: int = 1
+) -> pd.DataFrame:
+    """Return quantiles of the curves of the low and the high group over the follow-ups of a cell.
+
+    Parameters
+    ----------
+    found : Conditioned
+    x : array of shape (n,)
+        The covariate, all values distinct, in the order of the patients.
+    grid : array of int, shape (k,)
+        Days, ascending.
+    window, least_group
+        Which cell.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``endpoint``, ``group`` ("low" or "high"), ``n``, ``time_days``, ``q05`` to ``q95``.
+    """
+    order, size = np.argsort(x), SPLITS[found.split]
+    days, event = found.follow_ups(window, least_group)
+    parts = []
+    for group, members in (("low", order[:size]), ("high", order[size:])):
+        head = {"endpoint": found.endpoint, "group": group, "n": len(members), "time_days": grid}
+        own_days = np.ascontiguousarray(days[:, members].astype(np.int32))
+        parts.append(pd.DataFrame(head | curve_quantiles(own_days, np.ascontiguousarray(event[:, members]), grid)))
+    return pd.concat(parts, ignore_index=True)
+
+
+def high_fares_worse(found: Conditioned, x: Floats, *, window: str = "printed", least_group: int = 1) -> float:
+    """Return in what share of a cell's follow-ups the high group has more events than expected."""
+    order, size = np.argsort(x), SPLITS[found.split]
+    high = np.zeros(len(order), bool)
+    high[order[size:]] = True
+    days, event = found.follow_ups(window, least_group)
+    excess, _ = log_rank_many(days.astype(np.int32), event, high)
+    return float((excess > 0).mean())
+
+
+def one_in(found: Conditioned, *, window: str = "printed", least_group: int = 1) -> float:
+    """Return in how many draws one follow-up of a cell came up, up to the last that was kept."""
+    rows = found.table[found.cell(window, least_group)]
+    looked_through = int(rows["block"].iloc[-1]) * found.draws_a_block + int(rows["place"].iloc[-1]) + 1
+    return looked_through / len(rows)
 
 
 def _joined(parts: list[Conditioned]) -> Conditioned:

@@ -97,6 +97,16 @@ PRIORS = {
 }
 
 
+def priors_table() -> pd.DataFrame:
+    """Return what each prior supposes: one row each, with the ranges of medians in days."""
+    rows = []
+    for prior in PRIORS.values():
+        steps = ("relapse", "death_in_remission", "death_after_relapse")
+        ranges = {step: "{:.0f} to {:.0f}".format(*getattr(prior, step)) for step in steps}
+        rows.append({"prior": prior.name, "supposes": prior.words} | ranges)
+    return pd.DataFrame(rows)
+
+
 @dataclass(frozen=True, eq=False)
 class Ensemble:
     """Many complete follow-ups of the same patients.
@@ -368,8 +378,12 @@ def bands(
             raise InputError(f"groups: found nobody with {endpoint} in {group}, expected one or more")
         days = np.ascontiguousarray(ensemble.days[endpoint][:, own])
         event = np.ascontiguousarray(ensemble.event[endpoint][:, own])
-        quantiles = np.quantile(survival_many(days, event, np.asarray(grid, np.int64)), BAND_QUANTILES, axis=0)
-        named = {f"q{100 * level:02.0f}": values for level, values in zip(BAND_QUANTILES, quantiles, strict=True)}
         head = {"endpoint": endpoint, "group": group, "n": int(own.sum()), "time_days": grid}
-        parts.append(pd.DataFrame(head | named))
+        parts.append(pd.DataFrame(head | curve_quantiles(days, event, grid)))
     return pd.concat(parts, ignore_index=True)
+
+
+def curve_quantiles(days: DayArray, event: BoolArray, grid: Ints) -> dict[str, Floats]:
+    """Return quantiles of the Kaplan-Meier curves of many follow-ups, by name, at each day of a grid."""
+    quantiles = np.quantile(survival_many(days, event, np.asarray(grid, np.int64)), BAND_QUANTILES, axis=0)
+    return {f"q{100 * level:02.0f}": values for level, values in zip(BAND_QUANTILES, quantiles, strict=True)}

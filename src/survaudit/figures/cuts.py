@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from survaudit.cutpoint import CutGrid, CutScan
 from survaudit.dose_response import SplineEffect
 from survaudit.figures.curves import draw_curves
-from survaudit.figures.style import ALERT, FAINT, GROUP_STYLES, INK, QUIET
+from survaudit.figures.style import ALERT, FAINT, GROUP_STYLES, INK, KIND_COLOURS, QUIET, wear_kind
 from survaudit.stability import BootstrapCuts
 from survaudit.survival import KaplanMeier
 
@@ -24,7 +24,9 @@ LOW, HIGH = GROUP_STYLES["CART1"], GROUP_STYLES["CART2"]
 _WIDE: dict[Any, Any] = {"font.size": 15, "axes.titlesize": 16}
 
 
-def draw_cut_figure(scan: CutScan, x: ArrayLike, name: str, curves: tuple[KaplanMeier, KaplanMeier]) -> Figure:
+def draw_cut_figure(
+    scan: CutScan, x: ArrayLike, name: str, curves: tuple[KaplanMeier, KaplanMeier], kind: str = ""
+) -> Figure:
     """Draw the statistic over all cuts, the cohort split at the best one, and the two curves.
 
     Parameters
@@ -37,6 +39,8 @@ def draw_cut_figure(scan: CutScan, x: ArrayLike, name: str, curves: tuple[Kaplan
         What the covariate is, with its unit.
     curves : (KaplanMeier, KaplanMeier)
         Of the low and the high group at ``scan.best``.
+    kind : str
+        What the follow-up is, if it is of this cohort: SYNTHETIC or SUPPLIED.
     """
     with mpl.rc_context(_WIDE):
         figure = Figure(figsize=(12.0, 5.6), layout="constrained")
@@ -45,6 +49,12 @@ def draw_cut_figure(scan: CutScan, x: ArrayLike, name: str, curves: tuple[Kaplan
         draw_split(middle, x, scan.best.cut, name)
         draw_curves(right, curves, [LOW, HIGH])
         right.set_title("Survival by group")
+        if kind:
+            for axis in (left, middle, right):
+                wear_kind(axis, kind)
+            figure.suptitle(
+                f"{kind}: cut-point of {name}", color=KIND_COLOURS[kind], fontweight="bold", x=0.02, ha="left"
+            )
     return figure
 
 
@@ -181,7 +191,7 @@ def draw_rejections(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def draw_bootstrap(bootstrap: BootstrapCuts, name: str) -> Figure:
+def draw_bootstrap(bootstrap: BootstrapCuts, name: str, kind: str = "") -> Figure:
     """Draw where bootstrap samples put the cut, and its effect inside and outside of the sample.
 
     Parameters
@@ -190,6 +200,8 @@ def draw_bootstrap(bootstrap: BootstrapCuts, name: str) -> Figure:
         What ``bootstrap_cuts`` returns.
     name : str
         What the covariate is, with its unit.
+    kind : str
+        What the follow-up is, if it is of this cohort.
     """
     figure = Figure(figsize=(7.2, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1.2, 1])
@@ -203,6 +215,10 @@ def draw_bootstrap(bootstrap: BootstrapCuts, name: str) -> Figure:
     right.axhline(0, color=QUIET, linewidth=1, linestyle=":")
     right.set_xticks([1, 2], ["in the\nsample", "in the\npatients left out"])
     right.set(ylabel="Log hazard ratio, high against low", title="What it seems worth")
+    if kind:
+        for axis in (left, right):
+            wear_kind(axis, kind)
+        figure.suptitle(f"{kind}: bootstrap", color=KIND_COLOURS[kind], fontweight="bold", x=0.02, ha="left")
     return figure
 
 

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 
 from survaudit.cohort.endpoints import End, Endpoints, Interval
 from survaudit.cohort.schema import GROUPS
-from survaudit.figures.style import DAYS_PER_MONTH, FAINT, GROUP_STYLES, INK, KIND_COLOURS, QUIET, wear_kind
+from survaudit.figures.style import DAYS_PER_MONTH, GROUP_STYLES, HATCH, INK, KIND_COLOURS, QUIET, wear_kind
 
 
 def draw_intervals(found: Endpoints) -> Figure:
@@ -92,7 +92,7 @@ def draw_bounds_of(axis: Axes, rows: pd.DataFrame, edge: float, *, hatch: str = 
     months = np.append(rows["time_days"] / DAYS_PER_MONTH, edge)
     step = {name: np.append(rows[name], rows[name].iloc[-1]) for name in rows.columns[3:]}
     axis.fill_between(months, step["table_lower"], step["table_upper"], step="post", facecolor="none",
-                      edgecolor=FAINT, hatch=hatch, linewidth=0)  # fmt: skip
+                      edgecolor=HATCH, hatch=hatch, linewidth=0)  # fmt: skip
     axis.fill_between(months, step["lower"], step["upper"], step="post", color=style.colour, alpha=0.35, linewidth=0)
     for name in ("table_lower", "table_upper"):
         axis.step(months, step[name], where="post", color=style.colour, linestyle=style.line, linewidth=1.4)

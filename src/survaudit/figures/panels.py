@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -24,6 +24,7 @@ from survaudit.figures.style import (
     QUIET,
     wear_kind,
 )
+from survaudit.survival import KaplanMeier
 
 # A wide figure is shown smaller than it is drawn: its letters must be larger.
 _WIDE: dict[Any, Any] = {"font.size": 13, "axes.titlesize": 14}
@@ -72,6 +73,24 @@ def _statistics(comparison: Comparison) -> list[str]:
         f"medians in months: {medians}",
         f"difference of restricted means, to month {gap.tau_days / DAYS_PER_MONTH:.0f}: {means}",
     ]
+
+
+def draw_groups(curves: Sequence[KaplanMeier], kind: str, title: str) -> Figure:
+    """Draw the curves of any number of groups, marked with their kind, without a test.
+
+    Parameters
+    ----------
+    curves : sequence of KaplanMeier
+        Labelled with their groups.
+    kind, title : str
+        What kind of follow-up it is, and what is drawn.
+    """
+    figure = Figure(figsize=(7.2, 4.6), layout="constrained")
+    axis = figure.subplots()
+    draw_curves(axis, curves, [GROUP_STYLES[curve.label] for curve in curves])
+    wear_kind(axis, kind)
+    figure.suptitle(f"{kind}: {title}", color=KIND_COLOURS[kind], fontweight="bold", x=0.02, ha="left")
+    return figure
 
 
 def draw_compatible(bands: pd.DataFrame, compared: Mapping[str, Compared], panel: Panel) -> Figure:

@@ -43,6 +43,7 @@ KIND_COLOURS = {
 INK = "#1b1b1b"
 QUIET = "#5f6670"
 FAINT = "#d5d9de"
+HATCH = "#8d959e"
 ALERT = "#b3261e"
 
 _SETTINGS: dict[Any, Any] = {

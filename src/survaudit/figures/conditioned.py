@@ -1,0 +1,106 @@
+"""Figures of follow-ups around the published cut-point: which cut they choose, and what the chosen look like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from survaudit.ensemble_cuts import BestCuts
+from survaudit.figures.curves import nice_months
+from survaudit.figures.cuts import HIGH, LOW
+from survaudit.figures.style import ALERT, DAYS_PER_MONTH, INK, KIND_COLOURS, QUIET, wear_kind
+from survaudit.rank_sets import RankSets
+
+_LINES = ("-", "--", "-.", ":")
+
+
+def draw_best_cuts(found: Mapping[str, BestCuts], published: tuple[int, int]) -> Figure:
+    """Draw how often each cut is the best one, under each prior.
+
+    Parameters
+    ----------
+    found : mapping of str to BestCuts
+        By prior, of one endpoint.
+    published : (int, int)
+        Patients in the low group at the published cut, if it counts as low and if it counts as high.
+    """
+    figure = Figure(figsize=(7.2, 3.9), layout="constrained")
+    axis = figure.subplots()
+    for (prior, best), line in zip(found.items(), _LINES, strict=True):
+        shares = np.bincount(best.n_low, minlength=best.n)[1:] / len(best.n_low)
+        axis.plot(range(1, best.n), shares, line, marker="o", markersize=3, color=INK, linewidth=1.2, label=prior)
+    for n_low, words in zip(published, ("low", "high"), strict=True):
+        axis.axvline(n_low, color=ALERT, linewidth=1.0, linestyle="-" if words == "low" else ":",
+                     label=f"published cut, counted as {words}")  # fmt: skip
+    axis.set(xlabel="Patients in the low group", ylabel="Share of follow-ups in which it is best", ylim=(0, None))
+    axis.legend(loc="upper center", fontsize="small", ncols=2)
+    (endpoint,) = {best.endpoint for best in found.values()}
+    axis.set_title(f"COMPATIBLE: the best cut, {endpoint}", color=KIND_COLOURS["COMPATIBLE"])
+    wear_kind(axis, "COMPATIBLE")
+    return figure
+
+
+def draw_rank_sets(sets: RankSets, attainable: NDArray[np.bool_]) -> Figure:
+    """Draw every set of places that prints the published chi-square, a row a set.
+
+    Parameters
+    ----------
+    sets : RankSets
+    attainable : array of bool, one a set
+        Whether the patients' intervals allow it.
+    """
+    order = np.lexsort((sets.ranks[:, 0], sets.excess > 0))
+    figure = Figure(figsize=(7.2, 0.2 * len(order) + 1.5), layout="constrained")
+    axis = figure.subplots()
+    for y, place in enumerate(order):
+        style = HIGH if sets.excess[place] > 0 else LOW
+        axis.plot([1, sets.n], [y, y], color=QUIET, linewidth=0.4, zorder=0)
+        face = style.colour if attainable[place] else "none"
+        axis.plot(sets.ranks[place], [y] * sets.k, style.marker, color=style.colour, markerfacecolor=face, markersize=6)
+    axis.set(xlabel="Place among all events, the first on the left", ylabel="Sets", xlim=(0.3, sets.n + 0.7))
+    axis.set_yticks([])
+    axis.set_title("COMPATIBLE: what prints as published", color=KIND_COLOURS["COMPATIBLE"])
+    key = [
+        Line2D([], [], linestyle="none", marker=HIGH.marker, color=HIGH.colour, label="high group fails early"),
+        Line2D([], [], linestyle="none", marker=LOW.marker, color=LOW.colour, label="high group fails late"),
+        Line2D([], [], linestyle="none", marker="o", color=INK, markerfacecolor="none", label="hollow: excluded"),
+    ]
+    figure.legend(handles=key, loc="outside lower center", ncols=3, fontsize="small")
+    wear_kind(axis, "COMPATIBLE")
+    return figure
+
+
+def draw_conditioned(bands: Mapping[str, pd.DataFrame]) -> Figure:
+    """Draw the curves of low and high over the follow-ups that match the claim, one axis an endpoint.
+
+    Parameters
+    ----------
+    bands : mapping of str to pandas.DataFrame
+        By title, what ``conditioned.split_bands`` returns.
+    """
+    figure = Figure(figsize=(7.2, 3.9), layout="constrained")
+    axes = figure.subplots(1, len(bands), sharey=True)
+    for axis, (title, table) in zip(axes, bands.items(), strict=True):
+        for group, style in (("low", LOW), ("high", HIGH)):
+            rows = table[table["group"] == group]
+            months = rows["time_days"] / DAYS_PER_MONTH
+            axis.fill_between(
+                months, rows["q05"], rows["q95"], step="post", color=style.colour, alpha=0.25, linewidth=0
+            )
+            label = f"{group} (n = {rows['n'].iloc[0]})"
+            axis.step(months, rows["q50"], where="post", color=style.colour, linestyle=style.line, label=label)
+        axis.set_xticks(nice_months(float(table["time_days"].max()) / DAYS_PER_MONTH))
+        axis.set(xlabel="Months", title=title, ylim=(-0.02, 1.02))
+        axis.legend(fontsize="small", loc="upper right")
+        wear_kind(axis, "COMPATIBLE")
+    axes[0].set_ylabel("Survival")
+    figure.suptitle(
+        "COMPATIBLE: chosen for the published cut-point", color=KIND_COLOURS["COMPATIBLE"], fontweight="bold",
+        x=0.02, ha="left",
+    )  # fmt: skip
+    return figure
