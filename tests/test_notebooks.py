@@ -62,7 +62,8 @@ def test_cells_are_short_and_define_nothing(path: Path) -> None:
         lines = [line for line in code.split("\n") if line.strip()]
         assert not re.search(r"^\s*(def|class|lambda)\b", code, flags=re.MULTILINE), code
         if "remove-cell" not in options.get("tags", []):
-            assert len(lines) <= 14, code
+            only_imports = all(re.match(r"(from|import) ", line) for line in lines)
+            assert len(lines) <= (24 if only_imports else 14), code
             assert max(map(len, lines)) <= 78, code
 
 
@@ -79,7 +80,7 @@ def test_notebook_opens_and_closes_as_the_others_do(path: Path) -> None:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_figure_has_caption_name_kind_and_alternative_text(path: Path) -> None:
     for options, code in code_cells(path.read_text()):
-        if re.search(r"^(draw\.)?draw_", code, flags=re.MULTILINE):
+        if re.search(r"^(\w+\.)?draw_", code, flags=re.MULTILINE):
             figure, image = options["mystnb"]["figure"], options["mystnb"]["image"]
             assert figure["name"].startswith("fig-")
             kinds = r"IDENTIFIED|COMPATIBLE|SYNTHETIC|RECONSTRUCTED|SUPPLIED|PUBLIC DATA|SIMULATED"
