@@ -1,4 +1,4 @@
-"""The command line: ``python -m survaudit data``, ``ledger`` or ``montecarlo``."""
+"""The command line: ``python -m survaudit data``, ``ledger``, ``montecarlo`` or ``synthetic``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from survaudit.claims import read_claims
 from survaudit.cohort.tables import read_supplement, write_tidy
+from survaudit.completions import write_extremes
 from survaudit.errors import SurvAuditError
 from survaudit.ledger import audit
 from survaudit.montecarlo import run_studies
@@ -37,7 +38,20 @@ def compute_montecarlo(data: Path) -> int:
     return 0
 
 
-COMMANDS = {"data": write_data, "ledger": print_ledger, "montecarlo": compute_montecarlo}
+def write_synthetic(data: Path) -> int:
+    """Write the SYNTHETIC follow-ups that the book shows."""
+    cohort = read_supplement(data / "raw").cohort
+    for path in write_extremes(cohort, data / "synthetic" / "extremes"):
+        print(f"wrote {path}")
+    return 0
+
+
+COMMANDS = {
+    "data": write_data,
+    "ledger": print_ledger,
+    "montecarlo": compute_montecarlo,
+    "synthetic": write_synthetic,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
