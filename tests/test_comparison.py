@@ -38,6 +38,8 @@ def test_a_panel_agrees_with_another_library(example: FollowUp, letter: str) -> 
     test = logrank_test(first["time_days"], second["time_days"], first["event"], second["event"])
     assert result.log_rank.chi2 == pytest.approx(test.test_statistic, rel=1e-9)
     assert result.kind == "SYNTHETIC"
+    assert result.log_rank.groups == panel.groups
+    assert result.log_rank.events.tolist() == [first["event"].sum(), second["event"].sum()]
     fits = [KaplanMeierFitter().fit(own["time_days"], own["event"]) for own in (first, second)]
     assert result.to_frame()["median_days"].tolist() == pytest.approx([median(fit) for fit in fits], nan_ok=True)
     tau = result.difference.tau_days

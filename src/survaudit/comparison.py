@@ -147,7 +147,8 @@ def compare_groups(rows: pd.DataFrame, groups: tuple[str, str], kind: str) -> Co
     first, second = curves_of(rows, groups)
     both = rows[rows["group"].isin(groups)]
     in_second: Floats = np.array(both["group"] == groups[1], dtype=float)
-    order = pd.Categorical(both["group"], categories=list(groups))
+    # As a series, since only then does the order of the groups reach the test.
+    order = pd.Series(pd.Categorical(both["group"], categories=list(groups)))
     hazards, proportional_p = _models(both, {groups[1]: in_second})
     follow_up = tuple(
         reverse_kaplan_meier(own["time_days"], own["event"]).median
