@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -49,7 +50,7 @@ plt.show()
 CONFIGURATION = """
 import sys
 sys.path.insert(0, {extensions!r})
-extensions = ["myst_nb", "cache_key", "computed_alt", "printed"]
+extensions = ["myst_nb", "cache_key", "computed_alt", "execute_ahead", "printed"]
 nb_execution_mode = "cache"
 exclude_patterns = ["_build"]
 nb_execution_raise_on_error = True
@@ -71,10 +72,14 @@ def book(tmp_path: Path, project: Path) -> Path:
     return root
 
 
+def run_sphinx(root: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-E", "-b", "html", *options, ".", "_build/html"]
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1"}
+    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+
+
 def build(root: Path) -> str:
-    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-E", "-b", "html", ".", "_build/html"]
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+    done = run_sphinx(root, "-q")
     assert done.returncode == 0, done.stderr
     return (root / "_build" / "html" / "index.html").read_text()
 
@@ -122,6 +127,105 @@ def test_a_wrong_page_fails_the_build(book: Path, old: str, new: str, message: s
     (book / "index.md").write_text(PAGE.replace(old, new))
     with pytest.raises(AssertionError, match=message):
         build(book)
+
+
+# ------------------------------------------------------------------ execution ahead of the pages
+
+# Each of the two pages waits until the other has begun, and keeps a tally of its executions.
+MEETING = """
+```{code-cell} ipython3
+import time
+from pathlib import Path
+with Path("tally.txt").open("a") as tally:
+    tally.write("NAME\\n")
+deadline = time.monotonic() + 60
+while "OTHER" not in Path("tally.txt").read_text().split():
+    assert time.monotonic() < deadline, "OTHER has not begun"
+    time.sleep(0.05)
+print("NAME", 6 * 7)
+```
+"""
+
+
+@pytest.fixture
+def pair(book: Path) -> Path:
+    """A book of two notebooks that only get on side by side, and a page without code."""
+    header, _, _ = PAGE.partition("```")
+    (book / "index.md").write_text("# Contents\n\n```{toctree}\none\ntwo\n```\n")
+    for name, other in (("one", "two"), ("two", "one")):
+        (book / f"{name}.md").write_text(header + MEETING.replace("NAME", name).replace("OTHER", other))
+    return book
+
+
+def tally(root: Path) -> list[str]:
+    """The executions so far."""
+    return sorted((root / "tally.txt").read_text().split())
+
+
+@pytest.mark.build
+def test_notebooks_are_executed_side_by_side_ahead_of_their_pages_and_once(pair: Path) -> None:
+    first = run_sphinx(pair)
+    assert first.returncode == 0, first.stderr
+    assert tally(pair) == ["one", "two"]
+    assert "executed one in" in first.stdout
+    assert "Executing notebook" not in first.stdout, "myst-nb had to execute a page itself"
+
+    second = run_sphinx(pair)
+    assert second.returncode == 0, second.stderr
+    assert tally(pair) == ["one", "two"], "a second build executes nothing"
+    for name in ("one", "two"):
+        assert f"{name} 42" in (pair / "_build" / "html" / f"{name}.html").read_text()
+
+
+@pytest.mark.build
+def test_a_cache_that_a_killed_build_left_damaged_is_mended(pair: Path) -> None:
+    build(pair)
+    for count, damage in enumerate(("noted but not written", "half written", "no tables"), start=2):
+        written = min(pair.glob("_build/.jupyter_cache/*/executed/*/base.ipynb"))
+        (database,) = pair.glob("_build/.jupyter_cache/*/global.db")
+        if damage == "noted but not written":
+            written.unlink()
+        elif damage == "half written":
+            written.write_text(written.read_text()[:100])
+        else:
+            database.write_bytes(b"")
+        build(pair)
+        assert tally(pair) == ["one"] * count + ["two"] * count, damage
+
+
+@pytest.mark.build
+def test_a_failing_notebook_is_named_with_its_cell_and_the_others_are_kept(pair: Path) -> None:
+    page = (pair / "two.md").read_text()
+    (pair / "two.md").write_text(page + "\n```{code-cell} ipython3\n{}['absent']\n```\n")
+    line = page.count("\n") + 2
+    failed = run_sphinx(pair, "-q")
+    assert failed.returncode != 0
+    assert f"two.md:{line}: WARNING: Executing notebook failed: CellExecutionError" in failed.stderr
+    assert "{}['absent']" in failed.stderr
+    assert re.search(r"KeyError\S*: 'absent'", failed.stderr), "the traceback"
+    assert "a cell failed (see above) in: two" in failed.stderr
+
+    (pair / "two.md").write_text(page)
+    assert run_sphinx(pair).returncode == 0
+    assert tally(pair) == ["one", "two", "two"], "the sound notebook was kept"
+
+
+@pytest.mark.build
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("import time; time.sleep(60)", "index.md:9: WARNING: Executing notebook failed: CellTimeoutError"),
+        ("import os; os._exit(1)", "index.md: Kernel died"),
+        ("import sys; print('beware', file=sys.stderr)", "stderr was found in the cell outputs"),
+    ],
+    ids=["too slow", "dead kernel", "warning on stderr"],
+)
+def test_a_notebook_that_does_not_run_cleanly_fails_the_build(book: Path, code: str, message: str) -> None:
+    header, _, _ = PAGE.partition("```")
+    (book / "index.md").write_text(f"{header}```{{code-cell}} ipython3\n{code}\n```\n")
+    failed = run_sphinx(book, "-q", "-D", "nb_execution_timeout=5", "-D", "nb_output_stderr=warn")
+    assert failed.returncode != 0
+    assert message in failed.stderr
 
 
 # ------------------------------------------------------------------ the key of the cache

@@ -29,23 +29,20 @@ LOGGER = logging.getLogger(__name__)
 
 
 def open_cache(folder: str) -> JupyterCacheAbstract:
-    """Return the cache in a folder, with every table that a build cut short has not made any more."""
-    cache = get_cache(folder)
-    OrmBase.metadata.create_all(cache.db)
-    return cache
+    """Return the cache in a folder, emptied unless all of it can be read.
 
-
-def is_cached(cache: JupyterCacheAbstract, notebook: NotebookNode) -> bool:
-    """Tell whether a notebook can be had from the cache, which a record of it alone does not say.
-
-    jupyter-cache notes a notebook before it writes it. A build that was killed in between leaves a
-    record of no notebook, or of half of one; to execute it again puts both right.
+    jupyter-cache notes a notebook before it writes it. A build that is killed in between leaves a
+    record of no notebook, or of half of one, over which every later build would fall.
     """
+    cache = get_cache(folder)
+    OrmBase.metadata.create_all(cache.db)  # also the tables that a killed build had no time for
     try:
-        cache.get_cache_bundle(cache.match_cache_notebook(notebook).pk)
-    except (KeyError, ValueError):
-        return False
-    return True
+        for record in cache.list_cache_records():
+            cache.get_cache_bundle(record.pk)
+    except (KeyError, ValueError) as error:
+        LOGGER.info("the notebook cache is damaged and begun anew: %s", error)
+        cache.clear_cache()
+    return cache
 
 
 def missing_notebooks(
@@ -64,7 +61,9 @@ def missing_notebooks(
             # As myst-nb reads it, since the cache knows a notebook by its cells.
             config = env.myst_config  # type: ignore[attr-defined]
             notebook = read_myst_markdown_notebook(text, config, add_source_map=True, path=path)
-            if not is_cached(cache, notebook):
+            try:
+                cache.match_cache_notebook(notebook)
+            except KeyError:
                 found.append((len(text), page, notebook))
     return [(page, notebook) for _, page, notebook in sorted(found, key=lambda each: -each[0])]
 
@@ -72,27 +71,26 @@ def missing_notebooks(
 def report_failure(page: str, notebook: NotebookNode, error: Exception) -> None:
     """Warn of a failure, with the line of the cell that ran last, its text and the traceback."""
     ran = (index for index, cell in enumerate(notebook.cells) if cell.get("execution_count"))
-    line = notebook.metadata["source_map"][max(ran, default=0)] + 1
+    line = notebook.metadata["source_map"][max(ran, default=0)]
     LOGGER.warning(
         "Executing notebook failed: %s\n%s", type(error).__name__, error, location=(page, line), type="mystnb"
     )
 
 
-async def execute_missing(app: Sphinx, env: BuildEnvironment, pages: list[str]) -> list[str]:
+async def execute_missing(env: BuildEnvironment, pages: list[str]) -> list[str]:
     """Execute the notebooks that the cache lacks, into it, and return the pages of those that failed."""
     config = env.mystnb_config  # type: ignore[attr-defined]
     cache = open_cache(config.execution_cache_path)
-    processors = asyncio.Semaphore(cpu_count())
+    # Two even on one processor, since a kernel that starts or stops mostly waits.
+    places = asyncio.Semaphore(max(2, cpu_count()))
     failed = []
 
     async def execute(page: str, notebook: NotebookNode) -> None:
         path = Path(env.doc2path(page))
         resources = {"metadata": {"path": str(path.parent)}}
         # Times of execution would become part of the cells, by which the cache knows the notebook.
-        client = NotebookClient(
-            notebook, timeout=config.execution_timeout, resources=resources, record_timing=False
-        )
-        async with processors:
+        client = NotebookClient(notebook, timeout=config.execution_timeout, resources=resources, record_timing=False)
+        async with places:
             start = time.perf_counter()
             try:
                 await client.async_execute()
@@ -112,9 +110,9 @@ async def execute_missing(app: Sphinx, env: BuildEnvironment, pages: list[str]) 
     return sorted(failed)
 
 
-def execute_ahead(app: Sphinx, env: BuildEnvironment, pages: list[str]) -> None:
+def execute_ahead(_: Sphinx, env: BuildEnvironment, pages: list[str]) -> None:
     """Fill the cache before the pages are read; a failed notebook ends the build, when all have run."""
-    if failed := asyncio.run(execute_missing(app, env, pages)):
+    if failed := asyncio.run(execute_missing(env, pages)):
         raise SphinxError(f"a cell failed (see above) in: {', '.join(failed)}")
 
 

@@ -6,6 +6,7 @@ out where a claim has only one.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from docutils import nodes
@@ -16,6 +17,9 @@ from survaudit.claims import Claim, read_claims
 from survaudit.errors import ClaimError
 
 REGISTER = Path("data") / "claims.yml"
+
+# Once a build, since pages quote hundreds of numbers.
+read_register = cache(read_claims)
 
 
 def printed_number(claims: dict[str, Claim], reference: str) -> str:
@@ -44,7 +48,7 @@ class PrintedRole(SphinxRole):
         path = Path(self.env.srcdir) / REGISTER
         self.env.note_dependency(str(path))
         try:
-            number = printed_number(read_claims(path), self.text)
+            number = printed_number(read_register(path), self.text)
         except ClaimError as error:
             message = self.inliner.reporter.error(str(error), line=self.lineno)
             return [self.inliner.problematic(self.rawtext, self.rawtext, message)], [message]
