@@ -13,7 +13,7 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 unexport SOURCE_DATE_EPOCH
 
 .DEFAULT_GOAL := help
-.PHONY: help book test serve data montecarlo synthetic sync lock format lint clean
+.PHONY: help book test serve data montecarlo conditioned synthetic sync lock format lint clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -52,6 +52,9 @@ data: $(READY)  ## write data/tidy from data/raw
 
 montecarlo: $(READY)  ## compute data/montecarlo anew (some minutes)
 	@$(BIN)/python -m survaudit montecarlo
+
+conditioned: $(READY)  ## search data/conditioned anew (an hour or more)
+	@$(BIN)/python -m survaudit conditioned
 
 synthetic: $(READY)  ## write the follow-ups in data/synthetic anew
 	@$(BIN)/python -m survaudit synthetic

@@ -1,4 +1,4 @@
-"""The command line: ``python -m survaudit data``, ``ledger``, ``montecarlo`` or ``synthetic``."""
+"""The command line: ``python -m survaudit`` and one of the commands below."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 from survaudit.claims import read_claims
 from survaudit.cohort.tables import read_supplement, write_tidy
 from survaudit.completions import write_extremes
+from survaudit.conditioned import run_search
 from survaudit.errors import SurvAuditError
+from survaudit.examples import write_examples
 from survaudit.ledger import audit
 from survaudit.montecarlo import run_studies
 
@@ -41,12 +43,22 @@ def compute_montecarlo(data: Path) -> int:
 def write_synthetic(data: Path) -> int:
     """Write the SYNTHETIC follow-ups that the book shows."""
     cohort = read_supplement(data / "raw").cohort
+    write_examples(cohort, data / "synthetic", data / "conditioned")
+    print(f"wrote the worked examples to {data / 'synthetic'}")
     for path in write_extremes(cohort, data / "synthetic" / "extremes"):
         print(f"wrote {path}")
     return 0
 
 
+def search_conditioned(data: Path) -> int:
+    """Search for the follow-ups that match the published cut-point; it takes an hour or more."""
+    for line in run_search(read_supplement(data / "raw").cohort, data / "conditioned"):
+        print(line, flush=True)
+    return 0
+
+
 COMMANDS = {
+    "conditioned": search_conditioned,
     "data": write_data,
     "ledger": print_ledger,
     "montecarlo": compute_montecarlo,
