@@ -63,11 +63,11 @@ def test_every_cell_is_full(prior: str, endpoint: str, split: str) -> None:
 @pytest.mark.parametrize(("prior", "endpoint"), [(prior, endpoint) for prior in PRIORS for endpoint in ("LFS", "OS")])
 def test_a_block_is_found_again(prior: str, endpoint: str, supplement: Supplement, mrd: np.ndarray) -> None:
     ensemble = block_of(supplement.cohort, PRIORS[prior], 1)
-    for split in SPLITS:
+    every = matches(ensemble, mrd, endpoint, list(SPLITS))
+    for split, found in every.items():
         kept = read_conditioned(FOLDER, prior, endpoint, split)
         # In so early a block no cell is full yet, so that everything found there was kept.
         own = (kept.table["block"] == 1).to_numpy()
-        found = matches(ensemble, mrd, endpoint, split)
         pd.testing.assert_frame_equal(
             kept.table.loc[own, ["place", "chi2", "best_of"]].reset_index(drop=True), found, check_dtype=False
         )
@@ -90,7 +90,7 @@ def test_matches_are_all_that_a_plain_loop_finds(supplement: Supplement, mrd: np
                     if scan.chi2[n_low - 1] >= scan.chi2[least - 1 : 28 - least].max() - 1e-9
                 ]  # fmt: skip
                 expected |= {place: min(best_of)} if best_of else {}
-        found = matches(ensemble, mrd, "LFS", split)
+        found = matches(ensemble, mrd, "LFS", [split])[split]
         assert dict(zip(found["place"], found["best_of"], strict=True)) == expected
         seen += len(expected)
     assert seen > 5

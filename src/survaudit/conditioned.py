@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,8 +45,8 @@ def block_of(cohort: pd.DataFrame, prior: Prior, block: int, draws: int = BLOCK)
     return draw(cohort, prior, rng, draws=draws, assumptions=WHOLE_COHORT)
 
 
-def matches(ensemble: Ensemble, x: Floats, endpoint: str, split: str) -> pd.DataFrame:
-    """Find the follow-ups whose best cut makes a split, with a chi-square near the printed one.
+def matches(ensemble: Ensemble, x: Floats, endpoint: str, splits: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """Find the follow-ups whose best cut makes one of some splits, with a chi-square near the printed one.
 
     Parameters
     ----------
@@ -55,27 +55,36 @@ def matches(ensemble: Ensemble, x: Floats, endpoint: str, split: str) -> pd.Data
     x : array of shape (n,)
         The covariate, all values distinct, in the order of the patients.
     endpoint : {"OS", "LFS"}
-    split : {"23|5", "22|6"}
+    splits : sequence of {"23|5", "22|6"}
 
     Returns
     -------
-    pandas.DataFrame
-        ``place`` in the ensemble, ``chi2``, and ``best_of``, the smallest of ``LEAST_GROUPS`` for which
-        the split is the best: it is then the best for all larger ones too.
+    dict of pandas.DataFrame
+        By split: ``place`` in the ensemble, ``chi2``, and ``best_of``, the smallest of ``LEAST_GROUPS`` for
+        which the split is the best; it is then the best for all larger ones too.
     """
-    order = np.argsort(x)
-    size, (low, high) = SPLITS[split], WINDOWS["near"]
-    marked = np.zeros((1, len(x)), bool)
-    marked[0, order[size:]] = True
+    order, (low, high) = np.argsort(x), WINDOWS["near"]
+    marked = np.zeros((len(splits), len(x)), bool)
+    for row, split in enumerate(splits):
+        marked[row, order[SPLITS[split] :]] = True
     days, event = ensemble.days[endpoint], ensemble.event[endpoint]
-    chi2 = split_chi2_many(days, event, marked)[:, 0]
-    near = np.flatnonzero((chi2 >= low) & (chi2 < high))
-    scans = scan_many(np.ascontiguousarray(days[near][:, order]), np.ascontiguousarray(event[near][:, order]))
-    best_of = np.zeros(len(near), int)
+    every = split_chi2_many(days, event, marked)
+    found = {}
+    for split, chi2 in zip(splits, every.T, strict=True):
+        near = np.flatnonzero((chi2 >= low) & (chi2 < high))
+        scans = scan_many(np.ascontiguousarray(days[near][:, order]), np.ascontiguousarray(event[near][:, order]))
+        found[split] = _best(scans, near, SPLITS[split])
+    return found
+
+
+def _best(scans: Floats, places: Ints, size: int) -> pd.DataFrame:
+    """Keep the follow-ups in which the cut with ``size`` patients below is the best of those allowed."""
+    n = scans.shape[1] + 1
+    best_of = np.zeros(len(places), int)
     for least in reversed(LEAST_GROUPS):
-        allowed = scans[:, least - 1 : len(x) - least]
+        allowed = scans[:, least - 1 : n - least]
         best_of[allowed.argmax(axis=1) + least == size] = least
-    found = pd.DataFrame({"place": near, "chi2": scans[:, size - 1], "best_of": best_of})
+    found = pd.DataFrame({"place": places, "chi2": scans[:, size - 1], "best_of": best_of})
     return found.loc[found["best_of"] > 0].reset_index(drop=True)
 
 
@@ -143,8 +152,10 @@ def search(cohort: pd.DataFrame, prior: Prior, most_blocks: int) -> Iterator[Con
     found: dict[tuple[str, str], list[Conditioned]] = {(e, s): [] for e in (LFS, OS) for s in SPLITS}
     for block in range(most_blocks):
         ensemble = block_of(cohort, prior, block)
+        wanted = {endpoint: [split for own, split in found if own == endpoint] for endpoint, _ in found}
+        tables = {endpoint: matches(ensemble, x, endpoint, splits) for endpoint, splits in wanted.items()}
         for (endpoint, split), parts in list(found.items()):
-            table = matches(ensemble, x, endpoint, split)
+            table = tables[endpoint][split]
             place = table["place"].to_numpy()
             sign = np.where(ensemble.event[endpoint][place], 1, -1)
             days = (sign * ensemble.days[endpoint][place]).astype(np.int16)

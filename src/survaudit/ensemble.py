@@ -27,6 +27,8 @@ from survaudit.follow_up import COLUMNS, SYNTHETIC, FollowUp
 from survaudit.survival import Floats, Ints
 
 _LATER = math.inf
+# Rates nearer to 0 than this, a day, make a density flat to fifteen digits over any follow-up.
+_FLAT = 1e-12
 
 
 @dataclass(frozen=True)
@@ -165,45 +167,71 @@ class _Drawing:
 
     def __init__(self, hazards: Floats, last_day: Floats, rng: np.random.Generator) -> None:
         self.relapse, self.death_in_remission, self.death_after = hazards.T
+        self.leaving = self.relapse + self.death_in_remission
         self.last_day, self.rng = last_day, rng
 
-    def within(self, interval: Interval, hazard: Floats) -> Floats:
-        """Draw a recorded event: exponential, given that it lies in the interval and before the cut-off."""
-        left = float(interval.left.day)
-        width = np.minimum(interval.right.day, self.last_day) - left
-        share = self.rng.random(len(hazard)) * -np.expm1(-hazard * width)
-        # Never the left end itself, which does not belong to the interval.
-        return np.maximum(left - np.log1p(-share) / hazard, np.nextafter(left, _LATER))
-
-    def evenly(self, interval: Interval) -> Floats:
-        """Draw a recorded event, each day of its interval before the cut-off being as likely as the others."""
-        left = float(interval.left.day)
+    def evenly(self, left: float, right: Floats) -> Floats:
+        """Draw a recorded event, each day of ``(left, right]`` being as likely as the others."""
         # 1 - u lies in (0, 1], so that the left end itself is never drawn.
-        return left + (1 - self.rng.random(len(self.last_day))) * (np.minimum(interval.right.day, self.last_day) - left)
+        return left + (1 - self.rng.random(len(right))) * (right - left)
 
-    def after(self, start: Floats, hazard: Floats) -> Floats:
+    def after(self, start: Floats | float, hazard: Floats) -> Floats:
         """Draw an event at any time after another."""
         return start + self.rng.exponential(size=len(hazard)) / hazard
 
+    def between(self, left: Floats | float, right: Floats, rate: Floats) -> Floats:
+        """Draw a time in ``(left, right]`` with a density that falls at a rate, or rises if it is negative."""
+        share = self.rng.random(len(right)) * np.expm1(-rate * (right - left))
+        # Never the left end itself, which does not belong to the interval.
+        return np.clip(left - np.log1p(share) / rate, np.nextafter(left, _LATER), right)
+
+    def remission(
+        self, left: float, right: Floats, alive: float, *, relapses: bool
+    ) -> tuple[Floats, NDArray[np.bool_]]:
+        """Draw when remission ends, given that it does in ``(left, right]`` and that the patient lives to ``alive``.
+
+        Before ``alive`` it can only end by a relapse, which the patient then survives to that day: the later the
+        relapse, the less there is to survive. So the density falls at the hazard of leaving less that of death
+        after a relapse. From ``alive`` on it falls at the hazard of leaving. Returned with whether it ended by a
+        relapse, as it does if one is on record.
+        """
+        share = self.relapse / self.leaving
+        relapsed = np.ones(len(right), bool) if relapses else self.rng.random(len(right)) < share
+        if alive <= left:
+            return self.between(left, right, self.leaving), relapsed
+        rate = self.leaving - self.death_after
+        rate = np.where(np.abs(rate) < _FLAT, _FLAT, rate)
+        if (right <= alive).all():
+            return self.between(left, right, rate), np.ones(len(right), bool)
+        turn = np.clip(alive, left, right)
+        early = turn - left
+        before = self.relapse * np.exp(-self.death_after * early) * -np.expm1(-rate * early) / rate
+        after = np.exp(-self.leaving * early) * -np.expm1(-self.leaving * (right - turn)) * (share if relapses else 1.0)
+        sooner = self.rng.random(len(right)) * (before + after) < before
+        ends = np.where(
+            sooner,
+            self.between(left, turn, rate),
+            self.between(turn, np.where(right > turn, right, turn + 1.0), self.leaving),
+        )
+        return ends, relapsed | sooner
+
     def history(self, overall: Interval, free: Interval | None, *, in_remission: bool) -> tuple[Floats, Floats]:
         """Return the times of death and of relapse or death (death itself where the endpoint is not the patient's)."""
-        if overall.status == EVENT_KNOWN:  # of toxicity, before any relapse: none of the hazards has a say
-            death = self.evenly(overall)
-            return death, death
         alive = float(overall.left.day)
+        if overall.status == EVENT_KNOWN:  # of toxicity, before any relapse: none of the hazards has a say
+            death = self.evenly(alive, np.minimum(overall.right.day, self.last_day))
+            return death, death
         if free is None or not in_remission:
-            death = self.after(np.full(len(self.last_day), alive), self.death_after)
-            return death, death if free is None else self.within(free, self.death_after)
-        leaving = self.relapse + self.death_in_remission
-        if free.status == EVENT_KNOWN:
-            relapse = self.within(free, leaving)
-            return self.after(np.maximum(relapse, alive), self.death_after), relapse
-        failure = self.after(np.full(len(self.last_day), float(free.left.day)), leaving)
-        relapsed = self.rng.random(len(leaving)) * leaving < self.relapse
-        # A patient known to be alive on a later day than known to be in remission has not died before it.
-        dies_later = relapsed | (failure <= alive)
-        death = np.where(dies_later, self.after(np.maximum(failure, alive), self.death_after), failure)
-        return death, failure
+            death = self.after(alive, self.death_after)
+            if free is None:
+                return death, death
+            failed_by = np.minimum(np.minimum(free.right.day, self.last_day), death)
+            return death, self.evenly(float(free.left.day), failed_by)
+        left, known = float(free.left.day), free.status == EVENT_KNOWN
+        right = np.minimum(free.right.day, self.last_day) if known else np.full(len(self.last_day), _LATER)
+        failure, relapsed = self.remission(left, right, alive, relapses=known)
+        death = self.after(np.maximum(failure, alive), self.death_after)
+        return np.where(relapsed, death, failure), failure
 
 
 def draw(

@@ -360,8 +360,8 @@ def endpoints(cohort: pd.DataFrame, assumptions: Assumptions | None = None) -> d
 def cut_off_range(cohort: pd.DataFrame, assumptions: Assumptions | None = None) -> tuple[pd.Timestamp, pd.Timestamp]:
     """Return the first and the last possible day of the administrative cut-off of follow-up.
 
-    Not before any dated treatment, nor before the first day on which each recorded event could have
-    come; not after publication.
+    Not before any dated treatment, nor before the last day on which each patient is known to be without
+    the event, nor before the first on which each recorded event could have come; not after publication.
 
     Examples
     --------
@@ -373,6 +373,6 @@ def cut_off_range(cohort: pd.DataFrame, assumptions: Assumptions | None = None) 
     dates = [cohort[name].max() for name in DATED_EVENTS]
     origin = cohort.set_index("patient")["infusion_1_date" if chosen.time_origin == INFUSION else "collection_1_date"]
     for interval in (interval for part in endpoints(cohort, chosen).values() for interval in part.intervals):
-        if interval.status == EVENT_KNOWN:
-            dates.append(origin[interval.patient] + pd.Timedelta(days=interval.left.day + 1))
+        first = interval.left.day + (interval.status == EVENT_KNOWN)
+        dates.append(origin[interval.patient] + pd.Timedelta(days=first))
     return max(dates), PUBLISHED
