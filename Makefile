@@ -2,7 +2,18 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-SITE := _build/html
+
+# FOLLOW_UP=file builds the book with a user's follow-up, beside the committed one and apart from it.
+ifeq ($(FOLLOW_UP),)
+BUILD := _build
+unexport SURVAUDIT_FOLLOW_UP
+else
+BUILD := _build/supplied/_build
+OUTPUT := --path-output _build/supplied
+export SURVAUDIT_FOLLOW_UP := $(if $(filter /%,$(firstword $(FOLLOW_UP))),,$(CURDIR)/)$(FOLLOW_UP)
+CHECK := @$(BIN)/python -m survaudit check-follow-up "$(FOLLOW_UP)"
+endif
+SITE := $(BUILD)/html
 
 # The kernel and the settings of the project's own environment, whatever the user's home holds.
 export JUPYTER_PREFER_ENV_PATH := 1
@@ -13,10 +24,10 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 unexport SOURCE_DATE_EPOCH
 
 .DEFAULT_GOAL := help
-.PHONY: help book test serve data montecarlo conditioned synthetic sync lock format lint clean
+.PHONY: help book test serve follow-up-template data montecarlo conditioned synthetic sync lock format lint clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
 
 # PYTHON=... chooses another interpreter; otherwise the newest supported one on the path.
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
@@ -36,9 +47,10 @@ $(READY): requirements.lock
 	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib || true
 	@touch $@
 
-book: $(READY)  ## build the book and say where it is
-	@rm -rf $(SITE) _build/.doctrees _build/jupyter_execute
-	@$(BIN)/jupyter-book build . -W --keep-going -n
+book: $(READY)  ## build the book and say where it is; FOLLOW_UP=file builds it with your follow-up
+	$(CHECK)
+	@rm -rf $(SITE) $(BUILD)/.doctrees $(BUILD)/jupyter_execute
+	@$(BIN)/jupyter-book build . -W --keep-going -n $(OUTPUT)
 	@echo "The book is built: $(CURDIR)/$(SITE)/index.html"
 
 test: book  ## build the book and run all tests
@@ -46,6 +58,9 @@ test: book  ## build the book and run all tests
 
 serve: book  ## build the book and serve it on this machine at http://localhost:8000
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(SITE) 8000
+
+follow-up-template: $(READY)  ## write the table of follow-up to fill in: follow-up-template.csv, or OUT=file
+	@$(BIN)/python -m survaudit follow-up-template "$(or $(OUT),follow-up-template.csv)"
 
 data: $(READY)  ## write data/tidy from data/raw
 	@$(BIN)/python -m survaudit data

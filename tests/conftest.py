@@ -56,7 +56,8 @@ def site() -> Path:
 
 
 def pytest_configure() -> None:
-    """Let examples in docstrings read files by their path from the project's folder."""
+    """Let examples in docstrings read files by their path from the project's folder, and no user's follow-up."""
+    os.environ.pop("SURVAUDIT_FOLLOW_UP", None)
     os.chdir(PROJECT)
 
 

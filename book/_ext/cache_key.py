@@ -1,12 +1,13 @@
 """Key the notebook cache on all that a notebook reads, not on its cells alone.
 
-jupyter-cache looks a notebook up by its cells. Here a change in the module, the data, the lock or
-Python must execute it again, so each state of these has a cache folder of its own.
+jupyter-cache looks a notebook up by its cells. Here a change in the module, the data, the lock,
+Python or a user's follow-up must execute it again, so each state of these has a cache folder of its own.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import shutil
 from pathlib import Path
@@ -14,13 +15,15 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
+from survaudit.supplied import ENVIRONMENT
+
 # What notebooks depend on, relative to the project; folders count with all their files.
 INPUTS = ("src", "data", "requirements.lock")
 IGNORED = {"__pycache__", ".ipynb_checkpoints"}
 
 
 def fingerprint(project: Path) -> str:
-    """Return a short hash over the inputs' names and bytes, and Python's version.
+    """Return a short hash over the inputs' names and bytes, Python's version and a user's follow-up, if any.
 
     Raises
     ------
@@ -37,6 +40,9 @@ def fingerprint(project: Path) -> str:
             if IGNORED.isdisjoint(path.parts):
                 content = hashlib.sha256(path.read_bytes()).hexdigest()
                 digest.update(f"{path.relative_to(project).as_posix()}\0{content}\n".encode())
+    if follow_up := os.environ.get(ENVIRONMENT):
+        content = hashlib.sha256(Path(follow_up).read_bytes()).hexdigest()
+        digest.update(f"{ENVIRONMENT}\0{Path(follow_up).name}\0{content}\n".encode())
     return digest.hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""The command line: ``python -m survaudit`` and one of the commands below."""
+"""The command line: ``python -m survaudit`` with a command, and the file where it needs one."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from survaudit.errors import SurvAuditError
 from survaudit.examples import write_examples
 from survaudit.ledger import audit
 from survaudit.montecarlo import run_studies
+from survaudit.supplied import read_supplied, supplied_by_user, write_template
 
 
 def write_data(data: Path) -> int:
@@ -25,7 +26,8 @@ def write_data(data: Path) -> int:
 
 def print_ledger(data: Path) -> int:
     """Print a line for each claim; fail if a verdict is not the expected one."""
-    ledger = audit(read_supplement(data / "raw"), read_claims(data / "claims.yml"))
+    supplement = read_supplement(data / "raw")
+    ledger = audit(supplement, read_claims(data / "claims.yml"), supplied_by_user(supplement))
     for row in ledger.rows:
         print(f"{row.verdict:15} {row.claim.id:26} {row.reason}")
     for row in ledger.unexpected:
@@ -64,15 +66,40 @@ COMMANDS = {
     "montecarlo": compute_montecarlo,
     "synthetic": write_synthetic,
 }
+def write_follow_up_template(data: Path, file: Path) -> int:
+    """Write the table that a user fills in."""
+    path = write_template(read_supplement(data / "raw"), file)
+    print(f"wrote {path}: fill in os_days or os_date, os_event, lfs_days or lfs_date, lfs_event and source")
+    print(f"then: make book FOLLOW_UP={path}")
+    return 0
+
+
+def check_follow_up(data: Path, file: Path) -> int:
+    """Check a user's follow-up, and tell what it says against the assumptions."""
+    supplied = read_supplied(file, read_supplement(data / "raw"))
+    print(f"{file}: {len(supplied.follow_up.table)} patients, nothing against the tables")
+    for finding in supplied.findings:
+        print(f"finding against {finding.assumption}: {finding.sentence}")
+    return 0
+
+
+FILE_COMMANDS = {"follow-up-template": write_follow_up_template, "check-follow-up": check_follow_up}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; print what is wrong with the input and return 1 if it fails."""
     parser = argparse.ArgumentParser(prog="survaudit", description=__doc__)
-    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("command", choices=[*COMMANDS, *FILE_COMMANDS])
+    parser.add_argument("file", type=Path, nargs="?", help=f"for {' and '.join(FILE_COMMANDS)}: the follow-up")
     parser.add_argument("--data", type=Path, default=Path("data"), help="the data folder (default: data)")
     options = parser.parse_args(arguments)
+    if (options.command in FILE_COMMANDS) != (options.file is not None):
+        parser.error(
+            f"{options.command}: found {options.file or 'no file'}, expected {'no' if options.file else 'a'} file"
+        )
     try:
+        if options.file is not None:
+            return FILE_COMMANDS[options.command](options.data, options.file)
         return COMMANDS[options.command](options.data)
     except SurvAuditError as error:
         print(f"survaudit: {error}", file=sys.stderr)

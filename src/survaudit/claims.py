@@ -29,6 +29,7 @@ class Verdict(enum.StrEnum):
     AMBIGUOUS = "ambiguous"
     NOT_DERIVABLE = "not derivable"
     OPEN = "open"
+    COMPUTED = "computed"
 
 
 VERDICT_MEANINGS = {
@@ -39,6 +40,7 @@ VERDICT_MEANINGS = {
     Verdict.AMBIGUOUS: "the tables can be read in more than one way, and it hangs on the reading",
     Verdict.NOT_DERIVABLE: "nothing in the two supplementary tables determines it",
     Verdict.OPEN: "a later chapter is to settle it",
+    Verdict.COMPUTED: "computed from a follow-up that a user supplied; no printed number to set it beside",
 }
 
 
@@ -64,6 +66,9 @@ class Claim:
         A template that the recomputed values and facts fill in.
     options : mapping
         What ``compute`` needs beside the tables, such as the arms of a panel.
+    expected_with_follow_up, reason_with_follow_up : Verdict and str, optional
+        For a claim that only follow-up can settle: the verdict if paper and a supplied follow-up agree,
+        and the reason to fill in then.
     """
 
     id: str
@@ -76,6 +81,8 @@ class Claim:
     reason: str
     source: str = "paper"
     options: Mapping[str, object] = field(default_factory=dict)
+    expected_with_follow_up: Verdict | None = None
+    reason_with_follow_up: str = ""
 
     @property
     def statement(self) -> str:
@@ -179,11 +186,16 @@ def read_claims(path: Path | str) -> dict[str, Claim]:
 
 def _read_claim(entry: Any, place: str) -> Claim:
     try:
-        claim = Claim(**{**entry, "expected": Verdict(entry["expected"])})
+        expected = [name for name in entry if str(name).startswith("expected")]
+        claim = Claim(**{**entry, **{name: Verdict(entry[name]) for name in expected}})
     except (TypeError, KeyError, ValueError) as error:
         raise ClaimError(f"{place}: {error}") from error
     if claim.source not in {"paper", "reading"}:
         raise ClaimError(f"{place}: source {claim.source!r}, expected paper or reading")
+    if (claim.expected_with_follow_up is None) != (not claim.reason_with_follow_up):
+        raise ClaimError(
+            f"{place}: expected_with_follow_up and reason_with_follow_up: found one, expected both or none"
+        )
     for printed in claim.printed.values():
         if not isinstance(printed, str):
             raise ClaimError(f"{place}: printed {printed!r} needs quotes, to keep its digits as they are printed")

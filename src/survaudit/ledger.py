@@ -15,21 +15,29 @@ from survaudit.claims import Claim, Verdict, compare
 from survaudit.cohort.tables import Supplement
 from survaudit.errors import ClaimError
 from survaudit.recompute import RECOMPUTATIONS, Evidence, Finding
+from survaudit.recompute_follow_up import WITH_FOLLOW_UP
+from survaudit.supplied import Supplied
 
 
 @dataclass(frozen=True)
 class LedgerRow:
-    """One claim with its recomputation, verdict and reason."""
+    """One claim with its recomputation, verdict, the verdict that the register expects, and reason.
+
+    ``with_follow_up`` tells whether a supplied follow-up went into it. The expected verdict is then the
+    one on which paper and follow-up agree, and another one is a finding about the two.
+    """
 
     claim: Claim
     finding: Finding
     verdict: Verdict
+    expected: Verdict
     reason: str
+    with_follow_up: bool = False
 
     @property
     def as_expected(self) -> bool:
         """Whether the verdict is the one that the register expects."""
-        return self.verdict is self.claim.expected
+        return self.verdict is self.expected
 
 
 @dataclass(frozen=True)
@@ -63,10 +71,10 @@ class Ledger:
         return Ledger(tuple(row for row in self.rows if Path(row.claim.notebook).stem == notebook))
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a printed number (or a claim without one)."""
+        """Return one row a number, printed or recomputed (or a claim without one)."""
         records = []
         for row in self.rows:
-            for name in row.claim.printed or [""]:
+            for name in dict.fromkeys([*row.claim.printed, *row.finding.values]) or [""]:
                 record = {
                     "claim": row.claim.id,
                     "source": row.claim.source,
@@ -75,7 +83,7 @@ class Ledger:
                     "printed": row.claim.printed.get(name, ""),
                     "recomputed": row.finding.values.get(name),
                     "verdict": str(row.verdict),
-                    "expected": str(row.claim.expected),
+                    "expected": str(row.expected),
                     "reason": row.reason,
                     "page": row.claim.notebook,
                 }
@@ -83,8 +91,25 @@ class Ledger:
         return pd.DataFrame(records)
 
 
-def audit(supplement: Supplement, claims: Mapping[str, Claim]) -> Ledger:
-    """Recompute every claim from the tables and return the ledger.
+def audit(supplement: Supplement, claims: Mapping[str, Claim], supplied: Supplied | None = None) -> Ledger:
+    """Recompute every claim from the tables, and from a supplied follow-up if there is one.
+
+    Parameters
+    ----------
+    supplement : Supplement
+    claims : mapping of str to Claim
+    supplied : Supplied, optional
+        Settles the claims that the tables alone cannot. A follow-up of any other kind would say nothing
+        about the paper, and is not accepted here.
+
+    Returns
+    -------
+    Ledger
+
+    Raises
+    ------
+    ClaimError
+        If a claim and its function do not fit.
 
     Examples
     --------
@@ -94,7 +119,7 @@ def audit(supplement: Supplement, claims: Mapping[str, Claim]) -> Ledger:
     >>> str(ledger["mrd-p-value"].verdict), ledger.unexpected
     ('contradicted', [])
     """
-    evidence = Evidence(supplement, claims)
+    evidence = Evidence(supplement, claims, supplied.follow_up if supplied else None)
     return Ledger(tuple(_judge(claim, evidence) for claim in claims.values()))
 
 
@@ -102,11 +127,18 @@ def _judge(claim: Claim, evidence: Evidence) -> LedgerRow:
     if claim.compute not in RECOMPUTATIONS:
         known = ", ".join(RECOMPUTATIONS)
         raise ClaimError(f"claim {claim.id}: no function {claim.compute!r} in recompute.py; there are {known}")
-    finding = RECOMPUTATIONS[claim.compute](claim, evidence)
+    expected, reason, function = claim.expected, claim.reason, RECOMPUTATIONS[claim.compute]
+    settled = claim.expected_with_follow_up if evidence.follow_up else None
+    if settled:
+        if claim.compute not in WITH_FOLLOW_UP:
+            raise ClaimError(f"claim {claim.id}: no function {claim.compute!r} in recompute_follow_up.py")
+        expected, reason, function = settled, claim.reason_with_follow_up, WITH_FOLLOW_UP[claim.compute]
+    finding = function(claim, evidence)
     verdict = finding.verdict
     if verdict is None:
         if set(finding.values) != set(claim.printed):
             raise ClaimError(f"claim {claim.id}: printed {sorted(claim.printed)}, recomputed {sorted(finding.values)}")
         order = list(Verdict)  # from the mildest to the gravest of the three that a comparison can give
         verdict = max((compare(claim.printed[name], value) for name, value in finding.values.items()), key=order.index)
-    return LedgerRow(claim, finding, verdict, claim.reason.format(**finding.values, **finding.facts).strip())
+    told = reason.format(**finding.values, **finding.facts).strip()
+    return LedgerRow(claim, finding, verdict, expected, told, settled is not None)

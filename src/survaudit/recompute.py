@@ -18,6 +18,7 @@ from survaudit.cohort.describe import group_differences
 from survaudit.cohort.schema import NOT_ASSESSED, RELAPSES, REMISSIONS
 from survaudit.cohort.tables import Supplement
 from survaudit.errors import ClaimError
+from survaudit.follow_up import FollowUp
 from survaudit.nulls import null_table
 
 
@@ -42,10 +43,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What recomputations may read: the tables, and the other claims as printed."""
+    """What recomputations may read: the tables, the other claims as printed, and follow-up if there is any."""
 
     supplement: Supplement
     claims: Mapping[str, Claim]
+    follow_up: FollowUp | None = None
 
 
 def patient_count(_: Claim, evidence: Evidence) -> Finding:

@@ -471,7 +471,7 @@ def template(supplement: Supplement, assumptions: Assumptions | None = None) -> 
     >>> from survaudit.cohort.tables import read_supplement
     >>> table = template(read_supplement("data/raw")).set_index("patient")
     >>> table.loc[12, ["os_after", "lfs_after", "lfs_by"]].tolist()
-    [153, 0, 974]
+    [134, 0, 1953]
     """
     chosen = replace(assumptions or Assumptions(), time_origin=INFUSION)
     found = endpoints(supplement.cohort, chosen)

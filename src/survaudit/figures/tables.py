@@ -18,6 +18,10 @@ LABELS = {
     "percent": "%",
     "grade_3_4": "grade 3 or 4",
     "chi_square": "chi-square",
+    "os_low": "OS, cut low",
+    "os_high": "OS, cut high",
+    "lfs_low": "LFS, cut low",
+    "lfs_high": "LFS, cut high",
 }
 
 
