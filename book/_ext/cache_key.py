@@ -15,10 +15,10 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from survaudit.supplied import ENVIRONMENT
-
 # What notebooks depend on, relative to the project; folders count with all their files.
 INPUTS = ("src", "data", "requirements.lock")
+# The environment variable that names a user's follow-up; `survaudit.supplied`, slow to load, has it too.
+ENVIRONMENT = "SURVAUDIT_FOLLOW_UP"
 IGNORED = {"__pycache__", ".ipynb_checkpoints"}
 
 

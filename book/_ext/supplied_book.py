@@ -14,15 +14,14 @@ import re
 from html import escape
 from pathlib import Path
 
+from cache_key import ENVIRONMENT
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.transforms import SphinxTransform
 from sphinx.util.docutils import SphinxRole
 
-from survaudit.follow_up import SUPPLIED, SYNTHETIC
-from survaudit.supplied import ENVIRONMENT
-
+SUPPLIED, SYNTHETIC = "SUPPLIED", "SYNTHETIC"
 FIGURE_TAG = "tag_follow-up"  # the class that myst-nb gives to a cell with the tag `follow-up`
 ROLE = re.compile(r"\{(synthetic|supplied)\}`([^`]*)`")
 
@@ -83,7 +82,7 @@ def announce(_: Sphinx, config: Config) -> None:
     config.follow_up_sha256 = digest
     config.html_theme_options["announcement"] = (
         f"<strong>{SUPPLIED}</strong>: this book was built with a user's follow-up, "
-        f"<code>{escape(path.name)}</code>, sha256 <code>{digest[:12]}</code>. It is not the published edition."
+        f"{escape(path.name)}, sha256 {digest[:12]}. It is not the published edition."
     )
 
 

@@ -235,7 +235,7 @@ class _Check:
         for column in ("group", *BOUNDS):
             if column in row and _plain(row[column]) != _plain(told[column]):
                 remedy = "leave the template's columns as they are, and fill in the others"
-                self.fail(place, column, row[column], str(told[column] or "nothing"), remedy)
+                self.fail(place, column, row[column], "nothing" if told[column] is None else str(told[column]), remedy)
 
     # ------------------------------------------------------------ what it says of them
 
@@ -375,7 +375,7 @@ def read_supplied(
     for entry, overall, free in outcomes:
         check.check(entry, overall, free)
     if check.failures:
-        raise TableError(check.failures)
+        raise TableError(sorted(check.failures, key=lambda failure: int(re.findall(r"[0-9]+", failure.row)[0])))
     outcomes.sort(key=lambda row: row[0].patient)
     pairs = [(entry, outcome, name) for entry, *both in outcomes for name, outcome in zip((OS, LFS), both, strict=True)]
     findings = tuple(finding for pair in pairs for finding in check.findings(*pair))
