@@ -304,13 +304,12 @@ class _Check:
             says = f"the file has {'no' if outcome is None else 'a'} time, where the book assumes: {chosen}"
             yield Refutation(entry.patient, endpoint, f"{endpoint.lower()}_days", name, f"{who}: {says}.")
         elif interval is not None and outcome is not None:
+            # An end that the tables make would have been an error, so that these are assumed ones.
             for end, column, value, _ in outcome.against(interval.left, interval.right):
-                if end.tag == ASSUMPTION:
-                    names = [source.split()[1].rstrip(":") for source in end.sources if source.startswith(ASSUMPTION)]
-                    what = "the event" if outcome.event else "follow-up without an event, ending"
-                    says = f"the file has {what} on day {outcome.days}, where the book assumes: {end.words}"
-                    value_words = f"{column} = {value}"
-                    yield Refutation(entry.patient, endpoint, value_words, ", ".join(names), f"{who}: {says}.")
+                names = [source.split()[1].rstrip(":") for source in end.sources if source.startswith(ASSUMPTION)]
+                what = "the event" if outcome.event else "follow-up without an event, ending"
+                says = f"the file has {what} on day {outcome.days}, where the book assumes: {end.words}"
+                yield Refutation(entry.patient, endpoint, f"{column} = {value}", ", ".join(names), f"{who}: {says}.")
 
 
 def _check_columns(sheet: Sheet, path: Path) -> None:
@@ -470,7 +469,7 @@ def template(supplement: Supplement, assumptions: Assumptions | None = None) -> 
     --------
     >>> from survaudit.cohort.tables import read_supplement
     >>> table = template(read_supplement("data/raw")).set_index("patient")
-    >>> table.loc[12, ["os_after", "lfs_after", "lfs_by"]].tolist()
+    >>> table.loc[12, ["os_after", "lfs_after", "lfs_by"]].astype(int).tolist()
     [134, 0, 1953]
     """
     chosen = replace(assumptions or Assumptions(), time_origin=INFUSION)
