@@ -1,0 +1,263 @@
+"""From the levels of a digitised curve to the times of its patients, in small arms and in larger ones.
+
+In a small arm every drop is a fraction d/r with whole numbers, so that the levels tell how many were at
+risk: the steps are decoded by search. In a larger arm Guyot's algorithm (2012) turns printed numbers at
+risk into censorings, and without them follows a stated convention.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from survaudit.digitised import NEAR, Clicks, Drop, drops, monotone
+from survaudit.errors import InputError
+from survaudit.survival import Floats, Ints
+
+# Time, event, and the days between which it lies.
+Row = tuple[float, int, float, float]
+
+EVENLY = "censorings spread evenly over the days on which they may have come: a convention, not data"
+
+# A level further off than this many click errors is not of the same curve.
+_WITHIN = 3.0
+# How much a second death at the same drop must improve the fit, in squared click errors, to be believed.
+_TIED_DEATH = 4.0
+_EXACT = 1e-9
+_MOST_STATES, _MOST_ALTERNATIVES = 2000, 200
+# From when on patients are censored, as shares of the length of the curve, where nothing is printed.
+_ACCRUALS, _MIDDLE = np.linspace(0, 1, 101), 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class FollowUp:
+    """Reconstructed times of one arm, with the days between which each must lie.
+
+    Attributes
+    ----------
+    time_days, earliest, latest : array of shape (n,)
+        A death's days differ by the error of the clicks, a censoring's by its convention.
+    event : array of int, shape (n,)
+    """
+
+    time_days: Floats
+    event: Ints
+    earliest: Floats
+    latest: Floats
+
+    @property
+    def n_events(self) -> int:
+        """Return the number of deaths, or of what else the curve counts."""
+        return int(self.event.sum())
+
+
+def _follow_up(rows: list[Row]) -> FollowUp:
+    """Return rows of time, event, earliest and latest day, in the order of time, deaths first."""
+    ordered = sorted(rows, key=lambda row: (row[0], -row[1]))
+    time, event, earliest, latest = (np.array(column) for column in zip(*ordered, strict=True))
+    return FollowUp(time, event.astype(np.int64), earliest, latest)
+
+
+# ---------------------------------------------------------------- small arms
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """Numbers at risk just before each drop, and deaths at it."""
+
+    at_risk: tuple[int, ...]
+    deaths: tuple[int, ...]
+    survival: float
+    misfit: float
+
+    def left(self, n: int) -> int:
+        return self.at_risk[-1] - self.deaths[-1] if self.deaths else n
+
+
+def decode_steps(
+    clicks: Clicks, n: int, printed: Mapping[float, int], events: int | None
+) -> tuple[list[FollowUp], int, bool]:
+    """Return the decodings of a small arm, best first, their number, and whether none was left out."""
+    found, end = drops(clicks, n)
+    limits = _limits(found, printed, n, NEAR * clicks.time_error)
+    paths, complete = [_Steps((), (), 1.0, 0.0)], True
+    for drop, (low, high, floor, ceiling) in zip(found, limits, strict=True):
+        grown = [
+            step
+            for path in paths
+            for step in _grow(path, drop.height, n, clicks.survival_error)
+            if low <= step.at_risk[-1] <= high and floor <= step.left(n) <= ceiling
+        ]
+        paths = sorted(grown, key=lambda step: step.misfit)[:_MOST_STATES]
+        complete = complete and len(grown) <= _MOST_STATES
+        if not paths:
+            raise InputError(
+                f"{clicks.source}: found a level of {drop.height:.3f} from day {drop.day:.0f} on that no whole numbers "
+                f"of {n} patients give with the printed numbers at risk, expected one within {_WITHIN:g} click errors; "
+                "check n, the numbers at risk and the clicks, or state a larger click error"
+            )
+    if events is not None and not any(sum(path.deaths) == events for path in paths):
+        counts = sorted({sum(path.deaths) for path in paths})
+        raise InputError(
+            f"{clicks.source}: found decodings with {', '.join(map(str, counts))} events, expected the printed "
+            f"{events}; check the printed number and the clicks"
+        )
+    kept = [path for path in paths if events is None or sum(path.deaths) == events]
+    place = [_place(path, found, end, printed, n) for path in kept[:_MOST_ALTERNATIVES]]
+    return place, len(kept), complete
+
+
+def _limits(found: list[Drop], printed: Mapping[float, int], n: int, near: float) -> list[tuple[int, int, int, int]]:
+    """Return what printed numbers allow at each drop: least and most at risk before it, and after it.
+
+    Where the printed day is the day of the drop within the error, the number lies between the two.
+    """
+    limits = [[1, n, 0, n] for _ in found]
+    for day, count in printed.items():
+        for i, drop in enumerate(found):
+            if abs(drop.day - day) <= near:
+                limits[i][0] = max(limits[i][0], count)
+                limits[i][1] = min(limits[i][1], n if near else count)
+                limits[i][3] = min(limits[i][3], count)
+            elif drop.day < day:
+                limits[i][2] = max(limits[i][2], count)
+            else:
+                limits[i][1] = min(limits[i][1], count)
+    return [(low, high, floor, ceiling) for low, high, floor, ceiling in limits]
+
+
+def _grow(path: _Steps, height: float, n: int, error: float) -> list[_Steps]:
+    """Return the path continued by every drop d/r that comes within the error of a level."""
+    within, scale = max(_WITHIN * error, _EXACT), max(error, _EXACT)
+    grown = []
+    for at_risk in range(1, path.left(n) + 1):
+        least = np.ceil(at_risk * (1 - (height + within) / path.survival) - _EXACT)
+        most = np.floor(at_risk * (1 - (height - within) / path.survival) + _EXACT)
+        for deaths in range(max(1, int(least)), min(at_risk, int(most)) + 1):
+            survival = path.survival * (at_risk - deaths) / at_risk
+            misfit = path.misfit + ((survival - height) / scale) ** 2 + _TIED_DEATH * (deaths - 1)
+            grown.append(_Steps((*path.at_risk, at_risk), (*path.deaths, deaths), survival, misfit))
+    return [step for step in grown if step.survival > 0 or height <= within]
+
+
+def _place(path: _Steps, found: list[Drop], end: float, printed: Mapping[float, int], n: int) -> FollowUp:
+    """Return the times of a decoding: deaths at its drops, censorings evenly where they may have come."""
+    rows: list[Row] = []
+    left, start = n, 0.0
+    for drop, at_risk, deaths in zip(found, path.at_risk, path.deaths, strict=True):
+        rows += _censored(left, at_risk, start, drop.day, printed)
+        rows += [(drop.day, 1, drop.earliest, drop.latest)] * deaths
+        left, start = at_risk - deaths, drop.day
+    if left:
+        rows += _censored(left, 1, start, end, printed)
+        rows.append((end, 0, end, end))
+    return _follow_up(rows)
+
+
+def _censored(left: int, at_risk: int, start: float, stop: float, printed: Mapping[float, int]) -> list[Row]:
+    """Return censorings that bring ``left`` down to ``at_risk`` between two days, by way of printed numbers."""
+    marks = [(day, count) for day, count in printed.items() if start < day < stop and at_risk <= count <= left]
+    rows = []
+    for day, count in [*marks, (stop, at_risk)]:
+        times = np.linspace(start, day, left - count + 2)[1:-1]
+        rows += [(float(time), 0, start, day) for time in times]
+        left, start = count, day
+    return rows
+
+
+# ---------------------------------------------------------------- larger arms
+
+
+def guyot(clicks: Clicks, n: int, printed: Mapping[float, int], events: int | None) -> tuple[str, list[FollowUp]]:
+    """Return the convention of censoring and the times of a larger arm; with nothing printed, also its two extremes."""
+    time, survival = monotone(clicks)
+    if any(day > 0 and count for day, count in printed.items()):
+        return EVENLY, [_by_numbers_at_risk(time, survival, n, printed, events)]
+    accruals = [_MIDDLE, 0.0, 1.0]
+    if events is not None:
+        counts = np.array([_by_accrual(time, survival, n, accrual).n_events for accrual in _ACCRUALS])
+        accruals = [float(_ACCRUALS[np.argmin(np.abs(counts - events))])]
+    convention = f"none censored in the first {accruals[0]:.0%} of the curve, then evenly to its end, not data"
+    return convention, [_by_accrual(time, survival, n, accrual) for accrual in accruals]
+
+
+class _Walk:
+    """A walk along a curve that counts deaths and censorings, as Guyot's algorithm does."""
+
+    def __init__(self, left: int, level: float = 1.0, rows: Sequence[Row] = ()) -> None:
+        self.left, self.level, self.rows = left, level, list(rows)
+
+    @property
+    def deaths(self) -> int:
+        return sum(event for _, event, _, _ in self.rows)
+
+    def censor(self, times: Floats, earliest: float, latest: float) -> None:
+        """Let patients leave, as many as there are."""
+        times = times[: self.left]
+        self.rows += [(float(time), 0, earliest, latest) for time in times]
+        self.left -= len(times)
+
+    def die(self, day: float, before: float, survival: float) -> None:
+        """Count the whole number of deaths that brings the curve nearest to a height."""
+        deaths = int(np.rint(self.left * (1 - survival / self.level))) if self.left else 0
+        if deaths:
+            self.rows += [(day, 1, before, day)] * deaths
+            self.level *= 1 - deaths / self.left
+            self.left -= deaths
+
+    def stretch(self, time: Floats, survival: Floats, start: float, stop: float, censored: int) -> _Walk:
+        """Return a walk that goes on to a day, with so many censorings spread evenly on the way."""
+        new, before = _Walk(self.left, self.level, self.rows), start
+        leaving = np.linspace(start, stop, censored + 2)[1:-1]
+        for day, height in zip(time, survival, strict=True):
+            new.censor(leaving[(leaving >= before) & (leaving < day)], start, stop)
+            new.die(float(day), before, float(height))
+            before = float(day)
+        new.censor(leaving[leaving >= before], start, stop)
+        return new
+
+
+def _by_numbers_at_risk(
+    time: Floats, survival: Floats, n: int, printed: Mapping[float, int], events: int | None
+) -> FollowUp:
+    """Choose the censorings between two printed days so that the second number is met, as Guyot and others."""
+    walk, end = _Walk(n), float(time[-1])
+    starts = sorted({0.0, *(day for day in printed if day < end)})
+    for start, stop in pairwise(starts):
+        within = (time >= start) & (time < stop)
+        choices = [
+            walk.stretch(time[within], survival[within], start, stop, censored)
+            for censored in range(walk.left - min(printed[stop], walk.left) + 1)
+        ]
+        walk = min(choices, key=lambda choice: abs(choice.left - printed[stop]))
+    within = time >= starts[-1]
+    most = range(walk.left + 1)
+    rate = (len(walk.rows) - walk.deaths) / starts[-1]
+    usual = min(walk.left, round(rate * (end - starts[-1])))
+    last = [
+        walk.stretch(time[within], survival[within], starts[-1], end, censored)
+        for censored in ([usual] if events is None else most)
+    ]
+    walk = min(last, key=lambda choice: abs(choice.deaths - (events or 0)))
+    walk.censor(np.full(walk.left, end), starts[-1], end)
+    return _follow_up(walk.rows)
+
+
+def _by_accrual(time: Floats, survival: Floats, n: int, accrual: float) -> FollowUp:
+    """Let nobody be censored before a share of the curve's length, then evenly, so that nobody is left at its end."""
+    walk, end = _Walk(n), float(time[-1])
+    followed = np.clip((end - time) / (end * (1 - accrual)), 0, 1) if accrual < 1 else (time < end).astype(float)
+    owed = 0.0
+    for k in range(1, len(time)):
+        start, day = float(time[k - 1]), float(time[k])
+        if day < end:
+            owed += walk.left * (1 - followed[k] / followed[k - 1])
+            leaving, owed = int(owed), owed - int(owed)
+            walk.censor(np.linspace(start, day, leaving + 2)[1:-1], 0.0, end)
+        walk.die(day, start, float(survival[k]))
+    # Those who are left at the last click are followed to the end of the curve.
+    walk.censor(np.full(walk.left, end), 0.0, end)
+    return _follow_up(walk.rows)
