@@ -113,19 +113,20 @@ def decode_steps(
 def _limits(found: list[Drop], printed: Mapping[float, int], n: int, near: float) -> list[tuple[int, int, int, int]]:
     """Return what printed numbers allow at each drop: least and most at risk before it, and after it.
 
-    Where the printed day is the day of the drop within the error, the number lies between the two.
+    Of drops that come on the printed day within the error, the number lies between the patients before the
+    first and those after the last; with no error, it is that of the patients before the drop.
     """
     limits = [[1, n, 0, n] for _ in found]
     for day, count in printed.items():
+        same = [i for i, drop in enumerate(found) if abs(drop.day - day) <= near]
         for i, drop in enumerate(found):
-            if abs(drop.day - day) <= near:
-                limits[i][0] = max(limits[i][0], count)
-                limits[i][1] = min(limits[i][1], n if near else count)
-                limits[i][3] = min(limits[i][3], count)
-            elif drop.day < day:
+            if i not in same and drop.day < day:
                 limits[i][2] = max(limits[i][2], count)
-            else:
+            elif i not in same or near == 0:
                 limits[i][1] = min(limits[i][1], count)
+        if same:
+            limits[same[0]][0] = max(limits[same[0]][0], count)
+            limits[same[-1]][3] = min(limits[same[-1]][3], count)
     return [(low, high, floor, ceiling) for low, high, floor, ceiling in limits]
 
 

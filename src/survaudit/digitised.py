@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from scipy import optimize
 
 from survaudit.errors import InputError, SourceFileError
-from survaudit.survival import Floats
+from survaudit.survival import Floats, KaplanMeier
 
 DAYS = {"days": 1.0, "months": 30.4375, "years": 365.25}
 # A click further off than this many of its stated errors is taken for a slip of the hand.
@@ -232,6 +232,42 @@ def read_at_risk(path: Path | str) -> dict[float, int]:
     if problems:
         raise InputError(f"{Path(path).name}: " + "; ".join(problems))
     return {float(day * DAYS[unit]): int(count) for day, count in zip(time, counts, strict=True)}
+
+
+def click(
+    curve: KaplanMeier, *, rng: np.random.Generator, time_error: float = 0.005, survival_error: float = 0.005
+) -> Clicks:
+    """Return the clicks that a hand with a stated error would make on a known curve, to try a method out.
+
+    Both ends of every level are clicked, and two places between.
+
+    Parameters
+    ----------
+    curve : KaplanMeier
+        Drawn to its last day.
+    rng : numpy.random.Generator
+    time_error, survival_error : float
+        Standard deviations as shares of the length of each axis.
+
+    Returns
+    -------
+    Clicks
+    """
+    end, falls = curve.last_day, curve.events > 0
+    edges = np.concatenate([[0.0], curve.times[falls], [end]])
+    levels = np.append(1.0, curve.survival[falls])
+    places = np.sort(rng.random((len(levels), 4)), axis=1)
+    places[:, 0], places[:, -1] = 0.0, 1.0
+    days = edges[:-1, None] + places * np.diff(edges)[:, None]
+    seen = days + rng.normal(0, 1, days.shape) * time_error * end
+    heights = levels[:, None] + rng.normal(0, 1, days.shape) * survival_error
+    return check_clicks(
+        np.maximum(seen, 0).ravel(),
+        heights.ravel(),
+        time_error=time_error * end,
+        survival_error=survival_error,
+        source=f"simulated clicks on {curve.label or 'a curve'}",
+    )
 
 
 # ---------------------------------------------------------------- made to fall
