@@ -7,7 +7,8 @@ risk into censorings, and without them follows a stated convention.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -29,7 +30,7 @@ _TIED_DEATH = 4.0
 _EXACT = 1e-9
 _MOST_STATES, _MOST_ALTERNATIVES = 2000, 200
 # From when on patients are censored, as shares of the length of the curve, where nothing is printed.
-_ACCRUALS, _MIDDLE = np.linspace(0, 1, 101), 0.5
+_ACCRUALS, _MIDDLE = np.linspace(0, 1, 41), 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,8 +154,10 @@ def _place(path: _Steps, found: list[Drop], end: float, printed: Mapping[float, 
         rows += [(drop.day, 1, drop.earliest, drop.latest)] * deaths
         left, start = at_risk - deaths, drop.day
     if left:
-        rows += _censored(left, 1, start, end, printed)
-        rows.append((end, 0, end, end))
+        # The curve is drawn up to the last patient, or to as many as are printed on its last day.
+        last = min(left, max([1, *(count for day, count in printed.items() if day >= end)]))
+        rows += _censored(left, last, start, end, printed)
+        rows += [(end, 0, end, end)] * last
     return _follow_up(rows)
 
 
@@ -188,36 +191,44 @@ def guyot(clicks: Clicks, n: int, printed: Mapping[float, int], events: int | No
 class _Walk:
     """A walk along a curve that counts deaths and censorings, as Guyot's algorithm does."""
 
-    def __init__(self, left: int, level: float = 1.0, rows: Sequence[Row] = ()) -> None:
-        self.left, self.level, self.rows = left, level, list(rows)
+    def __init__(self, n: int) -> None:
+        self.left, self.level = n, 1.0
+        self.rows: list[Row] = []
+        # A curve of n patients is 0 or at least 1/n.
+        self.least = 0.5 / n
 
     @property
     def deaths(self) -> int:
         return sum(event for _, event, _, _ in self.rows)
 
-    def censor(self, times: Floats, earliest: float, latest: float) -> None:
-        """Let patients leave, as many as there are."""
-        times = times[: self.left]
+    def censor(self, times: Floats, earliest: float, latest: float, stay: int = 0) -> None:
+        """Let patients leave, as many as there are besides those who stay."""
+        times = times[: max(self.left - stay, 0)]
         self.rows += [(float(time), 0, earliest, latest) for time in times]
         self.left -= len(times)
 
     def die(self, day: float, before: float, survival: float) -> None:
         """Count the whole number of deaths that brings the curve nearest to a height."""
-        deaths = int(np.rint(self.left * (1 - survival / self.level))) if self.left else 0
-        if deaths:
+        deaths = round(self.left * (1 - survival / self.level)) if self.left else 0
+        if survival > self.least:
+            deaths = min(deaths, self.left - 1)
+        if deaths > 0:
             self.rows += [(day, 1, before, day)] * deaths
             self.level *= 1 - deaths / self.left
             self.left -= deaths
 
-    def stretch(self, time: Floats, survival: Floats, start: float, stop: float, censored: int) -> _Walk:
+    def stretch(
+        self, time: Floats, survival: Floats, start: float, stop: float, censored: int, *, stay: int = 0
+    ) -> _Walk:
         """Return a walk that goes on to a day, with so many censorings spread evenly on the way."""
-        new, before = _Walk(self.left, self.level, self.rows), start
+        new, before = copy(self), start
+        new.rows = list(self.rows)
         leaving = np.linspace(start, stop, censored + 2)[1:-1]
         for day, height in zip(time, survival, strict=True):
-            new.censor(leaving[(leaving >= before) & (leaving < day)], start, stop)
+            new.censor(leaving[(leaving >= before) & (leaving < day)], start, stop, stay)
             new.die(float(day), before, float(height))
             before = float(day)
-        new.censor(leaving[leaving >= before], start, stop)
+        new.censor(leaving[leaving >= before], start, stop, stay)
         return new
 
 
@@ -235,12 +246,13 @@ def _by_numbers_at_risk(
         ]
         walk = min(choices, key=lambda choice: abs(choice.left - printed[stop]))
     within = time >= starts[-1]
-    most = range(walk.left + 1)
+    # One patient is followed to the end of the curve.
+    most = max(walk.left - 1, 0)
     rate = (len(walk.rows) - walk.deaths) / starts[-1]
-    usual = min(walk.left, round(rate * (end - starts[-1])))
+    usual = round(rate * (end - starts[-1]))
     last = [
-        walk.stretch(time[within], survival[within], starts[-1], end, censored)
-        for censored in ([usual] if events is None else most)
+        walk.stretch(time[within], survival[within], starts[-1], end, censored, stay=1)
+        for censored in ([min(usual, most)] if events is None else range(most + 1))
     ]
     walk = min(last, key=lambda choice: abs(choice.deaths - (events or 0)))
     walk.censor(np.full(walk.left, end), starts[-1], end)

@@ -305,8 +305,14 @@ def monotone(clicks: Clicks) -> tuple[Floats, Floats]:
                 raw[i], raw[i + 1] = raw[i + 1], raw[i]
                 exchanged = True
     survival = optimize.isotonic_regression(raw, increasing=False).x
-    tail = survival <= survival[-1] + NEAR * clicks.survival_error
-    survival[tail] = raw[tail].mean()
+    flat = len(raw) - 1
+    while flat:
+        # Of few clicks the mean is itself uncertain.
+        allowed = NEAR * clicks.survival_error * (1 + (len(raw) - flat) ** -0.5)
+        if survival[flat - 1] > raw[flat:].mean() + allowed:
+            break
+        flat -= 1
+    survival[flat:] = raw[flat:].mean()
     return np.append(0.0, time), np.append(1.0, np.minimum.accumulate(survival))
 
 

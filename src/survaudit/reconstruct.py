@@ -46,7 +46,7 @@ class Reconstruction:
     complete : bool
         Whether the search kept every decoding; if not, there are more than ``n_decodings``.
     max_distance, rms_distance : float
-        Between clicks and the curve of the result, which may move by the error in time of the clicks.
+        Between clicks and the curve of the result, each at the best day within four errors in time.
     at_risk : pandas.DataFrame
         ``time_days``, ``printed``, ``reconstructed``.
     events_printed : int or None
@@ -239,10 +239,10 @@ def _check_printed(clicks: Clicks, n: int, at_risk: Mapping[float, int], events:
 
 
 def _distances(clicks: Clicks, found: FollowUp) -> Floats:
-    """Return how far each click is from the curve, at the best day within its error in time."""
+    """Return how far each click is from the curve, at the best day within four of its errors in time."""
     curve = kaplan_meier(found.time_days, found.event)
     times, survival = np.append(0.0, curve.times), np.append(1.0, curve.survival)
-    near = NEAR * clicks.time_error
+    near = 2 * NEAR * clicks.time_error
 
     def value(days: Floats) -> Floats:
         return survival[np.maximum(np.searchsorted(times, days, side="right") - 1, 0)]
