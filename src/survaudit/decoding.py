@@ -21,6 +21,9 @@ from survaudit.survival import Floats, Ints
 # Time, event, and the days between which it lies.
 Row = tuple[float, int, float, float]
 
+DECODED = "integer steps decoded by search"
+WITH_NUMBERS = "Guyot 2012, with numbers at risk"
+WITHOUT_NUMBERS = "Guyot 2012, without numbers at risk: censoring as from uniform accrual"
 EVENLY = "censorings spread evenly over the days on which they may have come: a convention, not data"
 
 # A level further off than this many click errors is not of the same curve.
@@ -175,17 +178,17 @@ def _censored(left: int, at_risk: int, start: float, stop: float, printed: Mappi
 # ---------------------------------------------------------------- larger arms
 
 
-def guyot(clicks: Clicks, n: int, printed: Mapping[float, int], events: int | None) -> tuple[str, list[FollowUp]]:
-    """Return the convention of censoring and the times of a larger arm; with nothing printed, also its two extremes."""
+def guyot(clicks: Clicks, n: int, printed: Mapping[float, int], events: int | None) -> tuple[str, str, list[FollowUp]]:
+    """Return method, convention of censoring, and times of a larger arm; with nothing printed, two extremes too."""
     time, survival = monotone(clicks)
-    if any(day > 0 and count for day, count in printed.items()):
-        return EVENLY, [_by_numbers_at_risk(time, survival, n, printed, events)]
+    if any(0 < day < time[-1] and count for day, count in printed.items()):
+        return WITH_NUMBERS, EVENLY, [_by_numbers_at_risk(time, survival, n, printed, events)]
     accruals = [_MIDDLE, 0.0, 1.0]
     if events is not None:
         counts = np.array([_by_accrual(time, survival, n, accrual).n_events for accrual in _ACCRUALS])
         accruals = [float(_ACCRUALS[np.argmin(np.abs(counts - events))])]
     convention = f"none censored in the first {accruals[0]:.0%} of the curve, then evenly to its end, not data"
-    return convention, [_by_accrual(time, survival, n, accrual) for accrual in accruals]
+    return WITHOUT_NUMBERS, convention, [_by_accrual(time, survival, n, accrual) for accrual in accruals]
 
 
 class _Walk:

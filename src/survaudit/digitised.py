@@ -105,15 +105,13 @@ def check_clicks(
             f"{source}: found {t.size} times and {s.size} survivals, expected two or more of each; click again"
         )
     place = np.arange(1, len(t) + 1) if lines is None else np.asarray(lines)
-    spread = 0.005 * float(np.nanmax(t)) if time_error is None else float(time_error)
+    longest = t[np.isfinite(t)].max(initial=0.0)
+    spread = 0.005 * float(longest) if time_error is None else float(time_error)
     if not (spread >= 0 and survival_error >= 0):
         raise InputError(f"{source}: found a negative or missing click error, expected 0 or more; state how far off")
-    problems = [
-        *(f"line {place[i]}: {problem}" for i, problem in _impossible(t, s, spread, survival_error)),
-        *(f"line {place[i]}: {problem}" for i, problem in _rises(t, s, spread, survival_error)),
-    ]
-    if problems:
-        raise InputError(f"{source}: " + "; ".join(problems))
+    # Only where every click lies on the axes is a rise worth telling.
+    if problems := _impossible(t, s, spread, survival_error) or _rises(t, s, spread, survival_error):
+        raise InputError(f"{source}: " + "; ".join(f"line {place[i]}: {problem}" for i, problem in problems))
     order = np.lexsort((-s, t))
     return Clicks(t[order] * DAYS[unit], s[order], spread * DAYS[unit], float(survival_error), source)
 
@@ -136,10 +134,7 @@ def _impossible(t: Floats, s: Floats, time_error: float, survival_error: float) 
 
 def _rises(t: Floats, s: Floats, time_error: float, survival_error: float) -> list[tuple[int, str]]:
     """Return the clicks that lie higher than one well before them by more than errors explain."""
-    found: list[tuple[int, str]] = []
-    # Only where every click lies on the axes is a rise worth telling.
-    if _impossible(t, s, time_error, survival_error):
-        return found
+    found = []
     for i, (day, share) in enumerate(zip(t, s, strict=True)):
         before = s[t < day - _SLIP * time_error]
         lowest = float(before.min()) if len(before) else 1.0

@@ -182,7 +182,7 @@ def _agreement(one: Reconstruction, other: Reconstruction) -> dict[str, object]:
     if apart <= allowed:
         finding = "the same events on the same days, within the error of the clicks"
     elif np.isnan(apart):
-        finding = f"{one.n_events} events of {one.n} and {other.n_events} of {other.n}"
+        finding = f"events in {one.n_events} of {one.n} and in {other.n_events} of {other.n} patients"
     else:
         finding = f"as many events, but up to {apart:.0f} days apart"
     return {

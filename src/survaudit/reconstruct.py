@@ -16,18 +16,13 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from survaudit.decoding import EVENLY, FollowUp, decode_steps, guyot
+from survaudit.decoding import DECODED, EVENLY, FollowUp, decode_steps, guyot
 from survaudit.digitised import NEAR, Clicks
 from survaudit.errors import InputError
 from survaudit.survival import Floats, KaplanMeier, kaplan_meier
 
 RECONSTRUCTED = "RECONSTRUCTED"
 SMALL_ARM = 30
-DECODED, GUYOT, UNIFORM = (
-    "integer steps decoded by search",
-    "Guyot 2012, with numbers at risk",
-    "Guyot 2012, without numbers at risk: censoring as from uniform accrual",
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,8 +183,7 @@ def reconstruct(
         method, convention = DECODED, EVENLY
         alternatives, total, complete = decode_steps(clicks, n, printed, events)
     else:
-        method = GUYOT if any(day > 0 and count for day, count in printed.items()) else UNIFORM
-        convention, alternatives = guyot(clicks, n, printed, events)
+        method, convention, alternatives = guyot(clicks, n, printed, events)
         total, complete = 0, True
     chosen = alternatives[0]
     far = _distances(clicks, chosen)
