@@ -307,6 +307,19 @@ def test_a_flat_tail_invents_no_deaths(n: int) -> None:
             assert not ((found.time_days > 330) & (found.event == 1)).any()
 
 
+@pytest.mark.parametrize("n", [35, 60])
+def test_somebody_is_followed_to_the_end_of_a_curve_that_ends_above_nothing(n: int) -> None:
+    rng = np.random.default_rng(10)
+    for _ in range(25):
+        curve = cohort(n, rng, mean=300)
+        clicks = click(curve, rng=rng)
+        for printed in ({}, {"at_risk": numbers_at_risk(curve)}):
+            found = solve(clicks, n, **printed).curve
+            if curve.survival[-1] > 0:
+                assert found.survival[-1] > 0
+                assert found.last_day == clicks.time_days[-1]
+
+
 def test_numbers_that_lie_on_the_last_day_alone_say_nothing_of_the_way() -> None:
     curve = cohort(100, np.random.default_rng(2))
     clicks = click(curve, rng=np.random.default_rng(2))

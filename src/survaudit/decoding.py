@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from survaudit.digitised import NEAR, Clicks, Drop, drops, monotone
+from survaudit.digitised import Clicks, Drop, drops, monotone
 from survaudit.errors import InputError
 from survaudit.survival import Floats, Ints
 
@@ -86,14 +86,13 @@ def decode_steps(
 ) -> tuple[list[FollowUp], int, bool]:
     """Return the decodings of a small arm, best first, their number, and whether none was left out."""
     found, end = drops(clicks, n)
-    limits = _limits(found, printed, n, NEAR * clicks.time_error)
     paths, complete = [_Steps((), (), 1.0, 0.0)], True
-    for drop, (low, high, floor, ceiling) in zip(found, limits, strict=True):
+    for drop in found:
         grown = [
             step
             for path in paths
             for step in _grow(path, drop.height, n, clicks.survival_error)
-            if low <= step.at_risk[-1] <= high and floor <= step.left(n) <= ceiling
+            if _agrees(step, drop, printed)
         ]
         paths = sorted(grown, key=lambda step: step.misfit)[:_MOST_STATES]
         complete = complete and len(grown) <= _MOST_STATES
@@ -114,24 +113,20 @@ def decode_steps(
     return place, len(kept), complete
 
 
-def _limits(found: list[Drop], printed: Mapping[float, int], n: int, near: float) -> list[tuple[int, int, int, int]]:
-    """Return what printed numbers allow at each drop: least and most at risk before it, and after it.
+def _agrees(step: _Steps, drop: Drop, printed: Mapping[float, int]) -> bool:
+    """Return whether numbers at risk before and after a drop can go with the printed ones.
 
-    Of drops that come on the printed day within the error, the number lies between the patients before the
-    first and those after the last; with no error, it is that of the patients before the drop.
+    Where the drop may have come before the printed day or after it, one of the two must do.
     """
-    limits = [[1, n, 0, n] for _ in found]
+    before, after = step.at_risk[-1], step.at_risk[-1] - step.deaths[-1]
     for day, count in printed.items():
-        same = [i for i, drop in enumerate(found) if abs(drop.day - day) <= near]
-        for i, drop in enumerate(found):
-            if i not in same and drop.day < day:
-                limits[i][2] = max(limits[i][2], count)
-            elif i not in same or near == 0:
-                limits[i][1] = min(limits[i][1], count)
-        if same:
-            limits[same[0]][0] = max(limits[same[0]][0], count)
-            limits[same[-1]][3] = min(limits[same[-1]][3], count)
-    return [(low, high, floor, ceiling) for low, high, floor, ceiling in limits]
+        if drop.earliest == drop.latest == day:
+            agrees = before == count
+        else:
+            agrees = (drop.latest >= day and before <= count) or (drop.earliest <= day and after >= count)
+        if not agrees:
+            return False
+    return True
 
 
 def _grow(path: _Steps, height: float, n: int, error: float) -> list[_Steps]:
@@ -272,7 +267,7 @@ def _by_accrual(time: Floats, survival: Floats, n: int, accrual: float) -> Follo
         if day < end:
             owed += walk.left * (1 - followed[k] / followed[k - 1])
             leaving, owed = int(owed), owed - int(owed)
-            walk.censor(np.linspace(start, day, leaving + 2)[1:-1], 0.0, end)
+            walk.censor(np.linspace(start, day, leaving + 2)[1:-1], 0.0, end, stay=1)
         walk.die(day, start, float(survival[k]))
     # Those who are left at the last click are followed to the end of the curve.
     walk.censor(np.full(walk.left, end), 0.0, end)
