@@ -151,6 +151,11 @@ def test_a_censoring_may_lie_anywhere_in_its_days() -> None:
     overall = made([(2, 0), (3, 0), (40, 0), (40, 1)])
     assert (lfs.follow_up.time_days[:2] > [2, 3]).all()
     assert match_endpoints(lfs, overall).feasible
+    # Likewise of overall survival: a failure on day 35 is possible in a patient censored by day 40 only.
+    late = check_clicks([0, 40], [1, 1], time_error=0, survival_error=0)
+    followed = reconstruct(late, 3, arm="CART2", endpoint="OS")
+    assert (followed.follow_up.time_days < 35).sum() == 2
+    assert match_endpoints(made([(35, 1), (35, 1), (35, 1)], "LFS"), followed).feasible
 
 
 def test_only_two_endpoints_of_one_arm_are_paired() -> None:
