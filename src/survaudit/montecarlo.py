@@ -8,9 +8,10 @@ block again and find the same digits; ``read_study`` pools the blocks that share
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,8 +57,8 @@ class Study:
 
     name: str
     seed: int
-    settings: tuple[dict[str, int], ...]
-    compute: Callable[[dict[str, int], np.random.Generator], list[dict[str, object]]]
+    settings: tuple[dict[str, Any], ...]
+    compute: Callable[[dict[str, Any], np.random.Generator], list[dict[str, object]]]
 
     def block(self, place: int) -> pd.DataFrame:
         """Compute the rows of one setting, with the seed that belongs to its place."""
@@ -153,21 +154,21 @@ STUDIES = (
 )
 
 
-def code_version() -> str:
+def code_version(code: Sequence[str] = CODE) -> str:
     """Return a short hash of the code on which the results depend."""
     digest = hashlib.sha256()
-    for name in CODE:
+    for name in code:
         digest.update((Path(__file__).parent / name).read_bytes())
     return digest.hexdigest()[:16]
 
 
-def run_studies(folder: Path) -> Iterator[str]:
+def run_studies(folder: Path, studies: Sequence[Study] = STUDIES, code: Sequence[str] = CODE) -> Iterator[str]:
     """Compute every study, then write all files with their manifest; yield a line on each block done.
 
     Nothing is written before everything is computed, so that an interrupted run loses nothing.
     """
     tables = {}
-    for study in STUDIES:
+    for study in studies:
         blocks = []
         for place, settings in enumerate(study.settings):
             blocks.append(study.block(place))
@@ -179,7 +180,7 @@ def run_studies(folder: Path) -> Iterator[str]:
         content = table.to_csv(index=False, lineterminator="\n").encode()
         (folder / f"{study.name}.csv").write_bytes(content)
         sha256 = hashlib.sha256(content).hexdigest()
-        manifest.append((f"{study.name}.csv", study.seed, len(study.settings), len(table), code_version(), sha256))
+        manifest.append((f"{study.name}.csv", study.seed, len(study.settings), len(table), code_version(code), sha256))
     columns = ["file", "seed", "blocks", "rows", "code", "sha256"]
     pd.DataFrame(manifest, columns=columns).to_csv(folder / "MANIFEST.csv", index=False, lineterminator="\n")
 
