@@ -65,8 +65,9 @@ follow-up-template: $(READY)  ## write the table of follow-up to fill in: follow
 data: $(READY)  ## write data/tidy from data/raw
 	@$(BIN)/python -m survaudit data
 
-montecarlo: $(READY)  ## compute data/montecarlo anew (some minutes)
+montecarlo: $(READY)  ## compute data/montecarlo and data/no_effect anew (some minutes)
 	@$(BIN)/python -m survaudit montecarlo
+	@$(BIN)/python -m survaudit noeffect
 
 conditioned: $(READY)  ## search data/conditioned anew (an hour or more)
 	@$(BIN)/python -m survaudit conditioned

@@ -84,10 +84,10 @@ def permuted_p(
         Numbers between 0 and 1 that choose the patient of each switch.
     """
     n, permutations = time.size, uniforms.shape[0]
+    as_extreme = 0
     difference, variance = switch_score(time, event, switch, change)
     observed = difference**2 / variance if variance > 0 else 0.0
     order = np.argsort(switch)
-    as_extreme = 0
     drawn = np.empty(n)
     for b in range(permutations):
         drawn[:] = np.inf
@@ -109,7 +109,8 @@ def permuted_p(
         # The same statistic, summed in another order, may differ in its last digits.
         as_extreme += variance > 0 and difference**2 / variance >= observed * (1.0 - 1e-9)
         as_extreme += variance <= 0 and observed == 0.0
-    return (1.0 + as_extreme) / (1.0 + permutations)
+    p: float = (1.0 + as_extreme) / (1.0 + permutations)
+    return p
 
 
 @compiled

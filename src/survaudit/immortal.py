@@ -12,6 +12,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,7 @@ def episodes(
     stop: ArrayLike,
     event: ArrayLike,
     switched: ArrayLike,
+    *,
     stratum: ArrayLike | None = None,
 ) -> Episodes:
     """Return episodes, having made sure that they are a follow-up.
@@ -165,7 +167,7 @@ def episodes(
     whole = [frame[name].astype(np.int64) for name in ("event", "switched", "stratum")]
     for column in (who, frame["start"], frame["stop"], *whole):
         column.setflags(write=False)
-    return Episodes(who, frame["start"], frame["stop"], *whole)
+    return Episodes(who, frame["start"], frame["stop"], whole[0], whole[1], whole[2])
 
 
 def _single_problems(who: NDArray[Any], frame: Mapping[str, Floats]) -> list[str]:
@@ -191,7 +193,9 @@ def _joint_problems(who: NDArray[Any], frame: Mapping[str, Floats]) -> list[str]
         for a, b in zip(frame["stop"], following["start"], strict=True)
     ]
     ends = [f"an event on day {day:g}, before the last episode" for day in frame["stop"]]
-    problems = _named(who, next_too & (following["start"] < frame["stop"]), overlap, "expected each day once; mend them")
+    problems = _named(
+        who, next_too & (following["start"] < frame["stop"]), overlap, "expected each day once; mend them"
+    )
     problems += _named(who, next_too & (frame["event"] == 1), ends, "expected no follow-up after the event; drop it")
     for name in ("switched", "stratum"):
         undone = [f"{name} = 1, and 0 from day {day:g} on" for day in following["start"]]
@@ -250,9 +254,10 @@ def split_at_switch(
         # A state that began before day 0 has begun for all days.
         days = np.maximum([day for day in (switch[i], other[i]) if not np.isnan(day)], 0.0)
         edges = np.unique(np.concatenate([[0.0, time[i]], days[days < time[i]]]))
-        for a, b in zip(edges, edges[1:], strict=False):
+        for a, b in pairwise(edges):
             rows.append((who[i], a, b, int(b == time[i] and status[i]), int(switch[i] <= a), int(other[i] <= a)))
-    return episodes(*(list(column) for column in zip(*rows, strict=True)))
+    *columns, strata = (list(column) for column in zip(*rows, strict=True))
+    return episodes(*columns, stratum=strata)
 
 
 def _switching(
@@ -264,7 +269,7 @@ def _switching(
     who = np.array(range(1, len(time) + 1) if patient is None else list(patient), dtype=object)
     if not len(time) == len(switch) == len(who):
         raise InputError(
-            f"found {len(time)} times, {len(switch)} switches and {len(who)} patients, expected equal numbers; pair them"
+            f"found {len(time)} times, {len(switch)} switches and {len(who)} patients, expected one each; pair them"
         )
     late = [f"a switch on day {day:g}, after the end of follow-up on day {end:g}"
             for day, end in zip(switch, time, strict=True)]  # fmt: skip
@@ -400,10 +405,9 @@ def permutation_p(
     if problems := _named(who, switch > last, told, "expected one by then; check both days"):
         raise InputError("; ".join(problems))
     change = np.full(len(time), np.inf) if stratum_days is None else _column(stratum_days, "stratum_days")
-    never = np.inf
     uniforms = rng.random((replicates, len(time)))
-    arrays = (np.where(np.isnan(days), never, days) for days in (switch, change))
-    return permuted_p(time, status, *arrays, last, uniforms)
+    switch, change = (np.where(np.isnan(days), np.inf, days) for days in (switch, change))
+    return permuted_p(time, status, switch, change, last, uniforms)
 
 
 # ---------------------------------------------------------------- landmark
@@ -487,7 +491,7 @@ def landmark(
         )
     since, group = time[kept] - landmark_day, early[kept].astype(int)
     curves = [kaplan_meier(since[group == k], status[kept][group == k], label=name) for k, name in enumerate(STATES)]
-    test = log_rank(since, status[kept], pd.Categorical.from_codes(group.tolist(), list(STATES)))
+    test = log_rank(since, status[kept], pd.Categorical.from_codes(group.tolist(), pd.Index(STATES)))
     later = int((kept & (switch > landmark_day)).sum())
     left_out = len(time) - len(since)
     return Landmark(
@@ -510,9 +514,10 @@ class StateCurve:
         From each of these days on; Greenwood's error, missing where the estimate is 0.
     at_risk, events : array of int, shape (m,)
         In the state just before, and events.
+    entered, left : array of shape (k,)
+        When each patient in the state began and ceased to be at risk.
     landmark_day : float
         Where the curve begins, at 1.
-    n_events : int
     label, method : str
     """
 
@@ -521,10 +526,22 @@ class StateCurve:
     std_error: Floats
     at_risk: Ints
     events: Ints
+    entered: Floats
+    left: Floats
     landmark_day: float
-    n_events: int
     label: str
     method: str = "Simon-Makuch: product-limit estimate with late entry"
+
+    @property
+    def n_events(self) -> int:
+        """Return the number of events in this state."""
+        return int(self.events.sum())
+
+    def at_risk_at(self, times: ArrayLike) -> Ints:
+        """Return how many are in the state just before each day, ``#{entered < t <= left}``."""
+        days = _column(times, "times")[:, None]
+        counts: Ints = ((self.entered < days) & (days <= self.left)).sum(axis=1)
+        return counts
 
     def to_frame(self) -> pd.DataFrame:
         """Return the curve, one row a day."""
@@ -581,7 +598,7 @@ def _state_curve(follow_up: Episodes, own: NDArray[np.bool_], landmark_day: floa
     left = at_risk - events
     steps = np.divide(events, at_risk * left, out=np.full(len(times), np.nan), where=left > 0)
     error = survival * np.sqrt(np.cumsum(steps))
-    return StateCurve(times, survival, error, at_risk, events, landmark_day, int(events.sum()), label)
+    return StateCurve(times, survival, error, at_risk, events, start, stop, landmark_day, label)
 
 
 # ---------------------------------------------------------------- Cox

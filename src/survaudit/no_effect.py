@@ -78,6 +78,7 @@ class World:
     response_day: float = 28
 
     def __post_init__(self) -> None:
+        """Refuse what no world can be."""
         values = vars(self).items()
         bad = [f"{k}: found {v}, expected 0 to 100" for k, v in values if k.endswith("percent") and not 0 <= v <= 100]
         lengths = {k: v for k, v in values if k.endswith(("median", "shape", "days"))}
@@ -181,6 +182,7 @@ def _comparison(
     time: FloatArray,
     event: BoolArray,
     switch: FloatArray,
+    *,
     kept: BoolArray,
     change: FloatArray | None = None,
     until: FloatArray | None = None,
@@ -207,35 +209,44 @@ def comparisons(cohorts: Cohorts) -> Iterator[Comparison]:
     fails = ~remission | (left < c.end)
     everyone = np.ones(free.shape, dtype=bool)
     yield from _panels(c, overall, dies, free, fails)
-    yield _comparison("LFS: Mantel-Byar", PROPER, free, fails, c.transplant, everyone)
+    yield _comparison("LFS: Mantel-Byar", PROPER, free, fails, c.transplant, kept=everyone)
     yield from _landmarks("LFS: landmark {}", free, fails, c.transplant, free)
     state = {"change": c.relapse, "until": np.where(remission, left, -1.0)}
-    yield _comparison("OS: Mantel-Byar by state of relapse", PROPER, overall, dies, c.transplant, everyone, **state)
+    yield _comparison(
+        "OS: Mantel-Byar by state of relapse", PROPER, overall, dies, c.transplant, kept=everyone, **state
+    )
     yield from _landmarks("OS: landmark {} in remission", overall, dies, c.transplant, np.where(remission, left, -1.0))
     relapsed = remission & (c.relapse < c.end) & np.isinf(c.transplant)
     start = np.where(relapsed, c.relapse, 0.0)
-    again = (overall - start, dies, c.reinfusion - start, relapsed)
-    yield _comparison("OS: second infusion, clock at relapse", PROPER, *again)
+    again = (overall - start, dies, c.reinfusion - start)
+    yield _comparison("OS: second infusion, clock at relapse", PROPER, *again, kept=relapsed)
     only = c.group != _CART2
-    yield _comparison("LFS: Mantel-Byar without CART2", FAILING, free, fails, c.transplant, only)
+    yield _comparison("LFS: Mantel-Byar without CART2", FAILING, free, fails, c.transplant, kept=only)
     only = c.group != _CART1
-    yield _comparison("LFS: Mantel-Byar, CART2 and CART+HSCT", FAILING, free, fails, c.transplant, only)
-    yield _comparison("OS: Mantel-Byar", FAILING, overall, dies, c.transplant, everyone)
-    yield _comparison("OS: second infusion, clock at infusion", FAILING, overall, dies, c.reinfusion, everyone)
+    yield _comparison("LFS: Mantel-Byar, CART2 and CART+HSCT", FAILING, free, fails, c.transplant, kept=only)
+    yield _comparison("OS: Mantel-Byar", FAILING, overall, dies, c.transplant, kept=everyone)
+    yield _comparison("OS: second infusion, clock at infusion", FAILING, overall, dies, c.reinfusion, kept=everyone)
 
 
 def _panels(
     c: Cohorts, overall: FloatArray, dies: BoolArray, free: FloatArray, fails: BoolArray
 ) -> Iterator[Comparison]:
     """Yield the log-rank test of each panel: the groups taken as if they had been known at the start."""
-    arms = {"A": (_CART1, _HSCT), "B": (_CART2, _HSCT), "E": (_CART1, _CART2)}
-    for (panel, (first, second)), other in zip(arms.items(), "CDF", strict=True):
+    overall_survival, leukaemia_free = (overall, dies), (free, fails)
+    panels = {
+        "A": (*overall_survival, _CART1, _HSCT),
+        "B": (*overall_survival, _CART2, _HSCT),
+        "C": (*leukaemia_free, _CART1, _HSCT),
+        "D": (*leukaemia_free, _CART2, _HSCT),
+        "E": (*overall_survival, _CART1, _CART2),
+        "F": (*leukaemia_free, _CART1, _CART2),
+    }
+    for panel, (time, event, first, second) in panels.items():
         kept = (c.group == first) | (c.group == second)
         ever = np.where(c.group == second, -1.0, np.inf)
-        yield _comparison(panel, PUBLISHED, overall, dies, ever, kept)
-        yield _comparison(other, PUBLISHED, free, fails, ever, kept)
-        if first == _CART1:
-            yield _comparison(f"{other}, responders", PUBLISHED, free, fails, ever, kept & (c.relapse >= 0))
+        yield _comparison(f"panel {panel}", PUBLISHED, time, event, ever, kept=kept)
+        if panel in "CF":
+            yield _comparison(f"panel {panel}, responders", PUBLISHED, time, event, ever, kept=kept & (c.relapse >= 0))
 
 
 def _landmarks(
@@ -243,7 +254,7 @@ def _landmarks(
 ) -> Iterator[Comparison]:
     for day in LANDMARKS:
         by_then = np.where(switch <= day, -1.0, np.inf)
-        yield _comparison(name.format(day), PROPER, time - day, event, by_then, eligible > day)
+        yield _comparison(name.format(day), PROPER, time - day, event, by_then, kept=eligible > day)
 
 
 def rejections(
@@ -316,9 +327,7 @@ def _rates(outcomes: FloatArray) -> dict[str, float]:
 # ---------------------------------------------------------------- held
 
 
-def draw_within(
-    low: FloatArray, high: FloatArray, median: float, count: int, rng: np.random.Generator
-) -> FloatArray:
+def draw_within(low: FloatArray, high: FloatArray, median: float, count: int, rng: np.random.Generator) -> FloatArray:
     """Draw event times of one constant rate for all, each within its patient's window ``(low, high]``.
 
     Parameters
@@ -340,7 +349,8 @@ def draw_within(
     rate = np.log(2) / median
     # The distance from `low` has the same law, cut at the width of the window.
     within = -np.expm1(-rate * (high - low))
-    return low - np.log1p(-rng.random((count, len(low))) * within) / rate
+    drawn: FloatArray = low - np.log1p(-rng.random((count, len(low))) * within) / rate
+    return drawn
 
 
 def decompose(
@@ -368,8 +378,8 @@ def decompose(
     Returns
     -------
     pandas.DataFrame, one row a combination
-        ``factors`` (joined by ' + '), ``n`` patients, ``tested``, ``rejected``, ``standard_error``, ``in_favour`` of the
-        second group.
+        ``factors`` (joined by ' + '), ``n`` patients, ``tested``, ``rejected``, ``standard_error``, and ``in_favour``
+        of the second group.
     """
     rows = []
     for held in subsets(factors):

@@ -1,7 +1,7 @@
 """What the worlds without effect gave, computed once and kept in ``data/no_effect``.
 
-The settings stand here, the model in ``no_effect`` and ``cohort.immortal_days``; blocks, seeds and manifest are those of
-``montecarlo``. All settings are whole numbers or words, so that a row of a file says exactly what was asked.
+The settings stand here, the model in ``no_effect`` and ``cohort.immortal_days``; blocks, seeds and manifest are
+those of ``montecarlo``. All settings are whole numbers or words, so that a row of a file says exactly what was asked.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from survaudit.montecarlo import Study
 from survaudit.no_effect import World, decompose, rejections
 
 CODE = ("_replicates.py", "_switch_kernels.py", "no_effect.py", "cohort/immortal_days.py")
+Settings = dict[str, Any]
 RELAPSE_MEDIANS = (120, 240, 480)
-# What is assumed where nothing is varied: about 10 of 28 are then transplanted and 6 infused twice, as in the table.
-BASE = {
+# What is assumed where nothing is varied: on average 10 of 28 are then transplanted and 6 infused twice;
+# in the table it is 10 and 7.
+BASE: Settings = {
     "relapse_median": 240,
     "transplant_percent": 50,
     "death_median": 180,
@@ -48,7 +50,6 @@ VARIED = {
     "cut_off": ("earliest", "latest"),
 }
 VARIED_BASE = {name: BASE[name] for name in VARIED}
-Settings = dict[str, Any]
 
 
 def world(cohort: pd.DataFrame, settings: Settings) -> World:
@@ -98,8 +99,8 @@ def studies(cohort: pd.DataFrame) -> tuple[Study, ...]:
     Returns
     -------
     tuple of Study
-        ``grid``: every combination of ``GRID``; ``varied``: one setting of ``VARIED`` at a time; ``permuted``: with the P by
-        permutation; ``held``: the groups and dates of the tables.
+        ``grid``: every combination of ``GRID``; ``varied``: one setting of ``VARIED`` at a time; ``permuted``: with the
+        P by permutation; ``held``: the groups and dates of the tables.
     """
     grid = tuple(dict(zip(GRID, values, strict=True)) for values in product(*GRID.values()))
     medians = [{"relapse_median": median} for median in RELAPSE_MEDIANS]
@@ -120,4 +121,3 @@ def studies(cohort: pd.DataFrame) -> tuple[Study, ...]:
         Study("permuted", 19743, permuted, partial(_forwards, cohort=cohort, permutations=99)),
         Study("held", 19744, held, partial(_held, cohort=cohort)),
     )
-

@@ -15,6 +15,8 @@ from scipy import stats
 
 from survaudit.claims import Claim, Verdict, fractions_printed_as, half_unit
 from survaudit.cohort.describe import group_differences
+from survaudit.cohort.endpoints import OS
+from survaudit.cohort.immortal_days import guaranteed_totals
 from survaudit.cohort.schema import NOT_ASSESSED, RELAPSES, REMISSIONS
 from survaudit.cohort.tables import Supplement
 from survaudit.errors import ClaimError
@@ -126,15 +128,22 @@ def long_term_survival(_: Claim, evidence: Evidence) -> Finding:
 
 
 def survival_panel(claim: Claim, evidence: Evidence) -> Finding:
-    """Ask whether the tables hold the dates from which a panel's curves would be drawn."""
-    group = evidence.supplement.treatments["group"]
+    """Ask whether the tables hold the dates from which a panel's curves would be drawn, and what they guarantee."""
+    treatments = evidence.supplement.treatments
+    group, remission = treatments["group"], treatments["response_1"].isin(REMISSIONS)
     first, second = (str(arm) for arm in _options_list(claim, "arms"))
-    facts = {
+    facts: dict[str, object] = {
         "first": first,
         "second": second,
         "n_first": (group == first).sum(),
         "n_second": (group == second).sum(),
+        "patients_in_all": len(treatments),
+        "never": ((group == "CART1") & ~remission).sum(),
     }
+    totals = guaranteed_totals(evidence.supplement.cohort).set_index(["endpoint", "group"])
+    for name, arm in (("hsct", "CART+HSCT"), ("cart2", "CART2")):
+        for what in ("shortest", "longest", "total_days"):
+            facts[f"{name}_{what}"] = totals.loc[(OS, arm), what]
     return Finding({}, facts, _without_follow_up(evidence))
 
 

@@ -120,15 +120,14 @@ def person_time(cohort: pd.DataFrame) -> pd.DataFrame:
     hsct, second = _days(cohort, "hsct_date"), _days(cohort, "infusion_2_date")
     most = (PUBLISHED - cohort["infusion_1_date"]).dt.days
     rows = []
-    for i, row in cohort.iterrows():
-        who = (int(row["patient"]), str(row["group"]))
-        switch = hsct[i] if pd.notna(hsct[i]) else second[i]
-        if pd.isna(switch):
-            rows.append((*who, "infused once", 0, int(most[i]), False))
+    for patient, group, h, s, end in zip(cohort["patient"], cohort["group"], hsct, second, most, strict=True):
+        who = (int(patient), str(group))
+        if pd.isna(h) and pd.isna(s):
+            rows.append((*who, "infused once", 0, int(end), False))
             continue
-        after = "transplanted" if pd.notna(hsct[i]) else "infused twice"
-        rows.append((*who, "infused once", 0, int(switch), True))
-        rows.append((*who, after, int(switch), int(most[i]), False))
+        day, after = (int(s), "infused twice") if pd.isna(h) else (int(h), "transplanted")
+        rows.append((*who, "infused once", 0, day, True))
+        rows.append((*who, after, day, int(end), False))
     return pd.DataFrame(rows, columns=["patient", "group", "state", "from_days", "to_days", "dated"])
 
 
@@ -195,7 +194,7 @@ def windows(
     factors : collection of str
         Some of ``panel_factors``. ``never in remission``: non-responders, and the patient who died of CRS, are in CART1
         with their early events; without it they are left out (of OS, only the latter). ``relapse recorded``: a relapse
-        that is in the tables came by the cut-off. ``immortal days``: no event before the treatment that names the group.
+        that is in the tables came by the cut-off. ``immortal days``: none before the treatment that names the group.
         ``defined by relapse``: CART2 relapsed before the second collection.
     hsct_relapse_recorded : bool
         Whether "CD19+" after transplantation is a recorded relapse too (reading a), or none (reading b).

@@ -1,0 +1,179 @@
+"""Figures of immortal time: the days that were guaranteed, what they do to a test, and curves that respect them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from survaudit.cohort.schema import GROUPS
+from survaudit.figures.curves import draw_curves, nice_months
+from survaudit.figures.style import ALERT, DAYS_PER_MONTH, FAINT, GROUP_STYLES, INK, KIND_COLOURS, QUIET, GroupStyle
+from survaudit.immortal import StateCurve
+from survaudit.survival import KaplanMeier
+
+NOT_SWITCHED, SWITCHED = GROUP_STYLES["CART1"], GROUP_STYLES["CART+HSCT"]
+_MARKS = {"transplanted": "^", "infused twice": "s"}
+# A colour, or a hatch on white, for each part of a bar; they differ in grey too.
+_PARTS = ((QUIET, ""), ("#88a9cc", "///"), ("#d8a6b1", "..."), ("#b57f00", ""), ("#004488", "xx"))
+
+
+def draw_guaranteed(states: pd.DataFrame) -> Figure:
+    """Draw each patient's dated days in the state in which they were lived, on the axis of the swimmer plot.
+
+    Parameters
+    ----------
+    states : pandas.DataFrame
+        What ``person_time`` returns.
+    """
+    rank = states["group"].map(GROUPS.index)
+    order = list(pd.unique(states.assign(rank=rank).sort_values(["rank", "patient"])["patient"]))
+    edge = 1.12 * float(states.loc[states["dated"], "to_days"].max()) / DAYS_PER_MONTH
+    figure = Figure(figsize=(7.2, 8.0), layout="constrained")
+    axis = figure.subplots()
+    for row in states.to_dict("records"):
+        _draw_state(axis, order.index(row["patient"]), row, edge)
+    group = states.drop_duplicates("patient").set_index("patient")["group"]
+    for name in GROUPS:
+        rows = [place for place, patient in enumerate(order) if group[patient] == name]
+        label = axis.text(edge, rows[0] - 0.5, f"{name} (n = {len(rows)})", ha="right", va="bottom")
+        label.set(color=GROUP_STYLES[name].colour, fontweight="bold")
+    axis.set_yticks(range(len(order)), [str(patient) for patient in order], fontsize=8.5)
+    axis.set(ylim=(len(order) - 0.4, -1.4), xlim=(-0.02 * edge, edge), ylabel="Patient")
+    axis.set_xlabel("Months since the first infusion")
+    axis.set_title("IDENTIFIED: guaranteed days", color=KIND_COLOURS["IDENTIFIED"])
+    figure.legend(handles=_state_key(), loc="outside lower center", ncols=2)
+    return figure
+
+
+def _draw_state(axis: Axes, y: int, row: dict[Any, Any], edge: float) -> None:
+    style = GROUP_STYLES[row["group"]]
+    start, stop = row["from_days"] / DAYS_PER_MONTH, row["to_days"] / DAYS_PER_MONTH
+    if row["dated"]:
+        axis.barh(y, stop - start, left=start, height=0.55, color=style.colour)
+        return
+    axis.plot([start, edge], [y, y], color=style.colour, linewidth=1.2, linestyle=":")
+    if row["state"] in _MARKS:
+        axis.plot(start, y, _MARKS[row["state"]], color=INK, markersize=8, markeredgecolor="white")
+        days: dict[str, Any] = {"textcoords": "offset points", "va": "center", "fontsize": 8}
+        axis.annotate(f"{row['from_days']}", (start, y), (7, 5), **days)
+
+
+def _state_key() -> list[Patch | Line2D]:
+    marks = [
+        Line2D([], [], color="none", marker=marker, markerfacecolor=INK, markeredgecolor="white", label=text)
+        for marker, text in (("^", "transplantation, with its day"), ("s", "second infusion, with its day"))
+    ]
+    return [
+        Patch(facecolor=QUIET, label="days in which the patient could not have died"),
+        Line2D([], [], color=QUIET, linestyle=":", label="no later date published"),
+        *marks,
+    ]
+
+
+def draw_simon_makuch(naive: Sequence[KaplanMeier], proper: Sequence[StateCurve]) -> Figure:
+    """Draw the curves of groups named after their future beside those of states entered as time goes on.
+
+    Parameters
+    ----------
+    naive : (KaplanMeier, KaplanMeier)
+        Of those who never switched and those who did.
+    proper : (StateCurve, StateCurve)
+        Of the not switched and the switched.
+    """
+    styles = (NOT_SWITCHED, SWITCHED)
+    with mpl.rc_context({"font.size": 13, "axes.titlesize": 14}):
+        figure = Figure(figsize=(10.5, 5.6), layout="constrained")
+        left, right = figure.subplots(1, 2, sharey=True)
+        draw_curves(left, naive, styles)
+        left.set_title("Groups named after the future")
+        _draw_states(right, proper, styles)
+        right.set_title("Each day in its own state")
+    return figure
+
+
+def _draw_states(axis: Axes, curves: Sequence[StateCurve], styles: Sequence[GroupStyle]) -> None:
+    ticks = nice_months(max(float(curve.times[-1]) for curve in curves) / DAYS_PER_MONTH)
+    size = mpl.rcParams["font.size"]
+    place: dict[str, Any] = {"textcoords": "offset points", "va": "top", "fontsize": "small"}
+    axis.annotate("At risk", (0, 0), (0, -3.6 * size), xycoords="axes fraction", ha="left", **place)
+    for row, (curve, style) in enumerate(zip(curves, styles, strict=True), start=1):
+        months = np.append(curve.landmark_day, curve.times) / DAYS_PER_MONTH
+        label = f"{curve.label} (events {curve.n_events})"
+        axis.step(months, np.append(1.0, curve.survival), where="post", color=style.colour, linestyle=style.line,
+                  linewidth=1.8, label=label)  # fmt: skip
+        shown = [tick for tick in ticks if tick * DAYS_PER_MONTH > curve.landmark_day]
+        for tick, count in zip(shown, curve.at_risk_at(np.array(shown) * DAYS_PER_MONTH), strict=True):
+            y = -(3.6 + 1.25 * row) * size
+            at: dict[str, Any] = {"xycoords": axis.get_xaxis_transform(), "ha": "center", "color": style.colour}
+            axis.annotate(str(int(count)), (tick, 0), (0, y), **at, **place)
+    axis.axvline(curves[0].landmark_day / DAYS_PER_MONTH, color=QUIET, linewidth=0.8, linestyle=":")
+    axis.set(ylim=(-0.02, 1.02), xlim=(-0.02 * ticks[-1], None), xlabel="Months", xticks=ticks)
+    axis.legend(fontsize="small", loc="upper right")
+
+
+def draw_rejections(rates: pd.DataFrame, level: float) -> Figure:
+    """Draw how often each analysis finds an effect where there is none, from the least to the most over all settings.
+
+    Parameters
+    ----------
+    rates : pandas.DataFrame, one row an analysis
+        ``analysis``, ``kind``; ``least``, ``median``, ``most`` of the chi-square test; ``permuted``, the mean by
+        permutation.
+    level : float
+        What the test promises.
+    """
+    kinds = list(pd.unique(rates["kind"]))
+    heights = [int((rates["kind"] == kind).sum()) + 1 for kind in kinds]
+    figure = Figure(figsize=(7.2, 0.3 * sum(heights) + 1.4), layout="constrained")
+    axes = figure.subplots(len(kinds), 1, sharex=True, height_ratios=heights)
+    titles = {"published": "As published", "proper": "What should be done", "failing": "What fails all the same"}
+    for axis, kind in zip(axes, kinds, strict=True):
+        own = rates[rates["kind"] == kind].reset_index(drop=True)
+        axis.hlines(own.index, own["least"], own["most"], color=QUIET, linewidth=2.5)
+        axis.plot(own["median"], own.index, "o", color=INK, label="chi-square: least, median, most of all settings")
+        mark: dict[str, Any] = {"markerfacecolor": "white", "markeredgecolor": SWITCHED.colour, "markersize": 7}
+        axis.plot(own["permuted"], own.index, "D", label="by permutation: mean", **mark)
+        axis.axvline(level, color=ALERT, linewidth=1.2, linestyle="--", label="what the test promises")
+        axis.set_yticks(own.index, list(own["analysis"]), fontsize=9)
+        axis.set(ylim=(len(own) - 0.4, -0.6))
+        axis.set_title(titles[kind], fontsize=10)
+        axis.grid(axis="x", color=FAINT, linewidth=0.6)
+    axes[-1].set(xlim=(0, 1), xlabel="Share of cohorts in which an effect was found, and none exists")
+    axes[-1].xaxis.set_major_formatter("{x:.0%}")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=1)
+    return figure
+
+
+def draw_decomposition(parts: pd.DataFrame) -> Figure:
+    """Draw false-positive rates as stacks of what the definitions of the groups add to them.
+
+    Parameters
+    ----------
+    parts : pandas.DataFrame
+        Indexed by panel, reading and median days; one column a part, in the order of the stack. Negative parts, which
+        pull the groups the other way, are drawn left of zero.
+    """
+    figure = Figure(figsize=(7.2, 0.36 * len(parts) + 1.8), layout="constrained")
+    axis = figure.subplots()
+    places = np.arange(len(parts)) + 0.6 * np.array(pd.factorize(parts.index.droplevel(2))[0])
+    right, left = np.zeros(len(parts)), np.zeros(len(parts))
+    for name, (colour, hatch) in zip(parts.columns, _PARTS, strict=False):
+        width = parts[name].fillna(0).to_numpy()
+        start = np.where(width >= 0, right, left)
+        axis.barh(places, width, left=start, height=0.8, color=colour, hatch=hatch, edgecolor="white", label=name)
+        right, left = right + np.maximum(width, 0), left + np.minimum(width, 0)
+    labels = [f"{panel}, reading {reading}, {median:g} days" for panel, reading, median in parts.index]
+    axis.set_yticks(places, labels, fontsize=9)
+    axis.set(ylim=(places[-1] + 0.6, -0.6), xlabel="Share of draws in which an effect was found, and none exists")
+    axis.axvline(0, color=QUIET, linewidth=0.8)
+    axis.xaxis.set_major_formatter("{x:.0%}")
+    figure.legend(loc="outside lower center", ncols=2)
+    return figure
