@@ -75,7 +75,8 @@ def test_mantel_byar() -> None:
 
 
 @pytest.mark.parametrize(
-    ("entry", "others"), [("heart/tdcox_tx/efron", []), ("heart/tdcox_age_surgery_year_tx/efron", ["age", "surgery", "year"])]
+    ("entry", "others"),
+    [("heart/tdcox_tx/efron", []), ("heart/tdcox_age_surgery_year_tx/efron", ["age", "surgery", "year"])],
 )
 def test_time_dependent_cox(entry: str, others: list[str]) -> None:
     table = time_dependent_cox(heart(), {name: HEART[name] for name in others}).table.loc[[*others, "switched"]]
@@ -91,7 +92,9 @@ def test_landmark(day: int) -> None:
     found = landmark(own["time"], own["event"], own["wait"], day)
     assert found.test.n.tolist() == expected["n"]
     assert found.test.observed.tolist() == expected["observed"]
-    close([found.test.chi2, found.test.p, *found.test.expected], [expected["chisq"], expected["p"], *expected["expected"]])
+    close(
+        [found.test.chi2, found.test.p, *found.test.expected], [expected["chisq"], expected["p"], *expected["expected"]]
+    )
     assert found.n + found.n_left_out == 103
     for curve, count in zip(found.curves, expected["n"], strict=True):
         assert curve.n == count
@@ -207,7 +210,9 @@ def enumerated_p(time: list[float], event: list[int], switch: list[float], until
     rows = [(int(t), e, -1 if np.isnan(s) else int(s), -1) for t, e, s in zip(time, event, switch, strict=True)]
 
     def statistic(switches: list[int]) -> float:
-        difference, variance = plain_mantel_byar([(r[0], r[1], s, -1) for r, s in zip(rows, switches, strict=True)], stratified=False)
+        difference, variance = plain_mantel_byar(
+            [(r[0], r[1], s, -1) for r, s in zip(rows, switches, strict=True)], stratified=False
+        )
         return difference**2 / variance if variance > 1e-12 else 0.0
 
     observed = statistic([r[2] for r in rows])
@@ -277,7 +282,10 @@ def test_a_stratified_model_has_the_greatest_likelihood() -> None:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([(7, -3, 5, 0, 0)], r"patient 7: found an episode from day -3 to day 5, expected no day before the time origin"),
+        (
+            [(7, -3, 5, 0, 0)],
+            r"patient 7: found an episode from day -3 to day 5, expected no day before the time origin",
+        ),
         ([(7, 5, 5, 0, 0)], r"patient 7: found an episode from day 5 to day 5, expected a stop after the start"),
         ([(7, 0, np.nan, 0, 0)], r"patient 7: found an episode from day 0 to day nan, expected finite days"),
         ([(7, 0, 5, 5, 0)], r"patient 7: found event = 5, expected 0 or 1"),

@@ -43,7 +43,7 @@ class World:
     waits : tuple of float
         Days to a transplantation that is planned; each planned one takes one of them.
     relapse_median : float
-        Median days to relapse if nobody died in remission; the rate is constant.
+        Median days from the assessment to relapse if nobody died in remission; the rate is constant.
     remission_death_percent : float
         Of those who leave remission, how many do so by death.
     death_median, death_shape : float
@@ -57,7 +57,7 @@ class World:
     no_remission_percent : float
         How many never reach remission.
     response_day : float
-        When these are assessed, and counted as failed for LFS.
+        When the response is assessed: nobody in remission leaves it before, and without one LFS counts as failed.
 
     Raises
     ------
@@ -134,8 +134,10 @@ def draw_cohorts(world: World, count: int, rng: np.random.Generator) -> Cohorts:
     without = rng.random(shape) < world.no_remission_percent / 100
     leaving = world.relapse_median / np.log(2)
     share = world.remission_death_percent / 100
-    relapse = rng.exponential(leaving, shape)
+    # Remission is what was found on the day of the assessment, so that nobody in remission leaves it earlier.
+    relapse = world.response_day + rng.exponential(leaving, shape)
     dies = rng.exponential(leaving * (1 - share) / share, shape) if share else np.full(shape, np.inf)
+    dies = world.response_day + dies
     after = rng.weibull(world.death_shape, shape) * world.death_median / np.log(2) ** (1 / world.death_shape)
     relapse = np.where(without, -1.0, np.where(relapse < dies, relapse, np.inf))
     death = np.where(np.isinf(relapse), dies, np.maximum(relapse, 0.0) + after)
@@ -370,7 +372,7 @@ def decompose(
         From the factors that hold to ``low``, ``high``, ``censor`` and ``second``, one row a patient.
     factors : sequence of str
     median : float
-        Of the time to the event, in days, in the absence of all factors.
+        Of the time to the event, in days, from the start of each window.
     rng : numpy.random.Generator
     replicates : int
         Draws for each combination.

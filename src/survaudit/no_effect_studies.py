@@ -21,6 +21,8 @@ from survaudit.no_effect import World, decompose, rejections
 CODE = ("_replicates.py", "_switch_kernels.py", "no_effect.py", "cohort/immortal_days.py")
 Settings = dict[str, Any]
 RELAPSE_MEDIANS = (120, 240, 480)
+# How many cohorts, or draws, one setting has.
+COHORTS, PERMUTED, DRAWS = 2000, 1000, 10_000
 # What is assumed where nothing is varied: on average 10 of 28 are then transplanted and 6 infused twice;
 # in the table it is 10 and 7.
 BASE: Settings = {
@@ -45,7 +47,7 @@ GRID = {
 }
 VARIED = {
     "no_remission_percent": (0, 20),
-    "wait_percent": (50, 150),
+    "wait_percent": (150, 200),
     "death_shape_percent": (50, 200),
     "cut_off": ("earliest", "latest"),
 }
@@ -71,7 +73,8 @@ def world(cohort: pd.DataFrame, settings: Settings) -> World:
 def _forwards(
     settings: Settings, rng: np.random.Generator, *, cohort: pd.DataFrame, permutations: int = 0
 ) -> list[dict[str, object]]:
-    table = rejections(world(cohort, settings), rng=rng, permutations=permutations, n_jobs=1)
+    options = {"replicates": PERMUTED if permutations else COHORTS, "permutations": permutations}
+    table = rejections(world(cohort, settings), rng=rng, n_jobs=1, **options)
     return _records(table if permutations else table.drop(columns="rejected_permuted"))
 
 
@@ -79,7 +82,7 @@ def _held(settings: Settings, rng: np.random.Generator, *, cohort: pd.DataFrame)
     panel = settings["panel"]
     options = {"hsct_relapse_recorded": settings["reading"] == "a", "cut_off": settings["cut_off"]}
     given = partial(windows, cohort, panel, **options)
-    table = decompose(given, panel_factors(panel), median=settings["median"], rng=rng, n_jobs=1)
+    table = decompose(given, panel_factors(panel), median=settings["median"], rng=rng, replicates=DRAWS, n_jobs=1)
     return _records(table)
 
 

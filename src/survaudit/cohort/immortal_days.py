@@ -186,6 +186,9 @@ def windows(
 ) -> pd.DataFrame:
     """Return where each patient's event must lie if the given factors are all that the groups guarantee.
 
+    Whoever was assessed lived, and who responded was in remission, on the assumed day of the assessment; that is true
+    of every group, and no factor.
+
     Parameters
     ----------
     cohort : pandas.DataFrame
@@ -210,7 +213,7 @@ def windows(
     chosen = Assumptions()
     frame = pd.DataFrame({"patient": cohort["patient"], "group": cohort["group"].astype(str)})
     frame["censor"] = np.array(follow_up_days(cohort, cut_off), dtype=float)
-    frame = frame.assign(second=frame["group"] == second, low=0.0, high=np.inf)
+    frame = frame.assign(second=frame["group"] == second, low=float(chosen.response_day), high=np.inf)
     response = cohort["response_1"]
     died_of_crs = ~response.isin((*REMISSIONS, "NR"))
     early = died_of_crs if endpoint == OS else ~response.isin(REMISSIONS)
@@ -222,7 +225,7 @@ def windows(
         frame.loc[is_second, "high"] = _days(cohort, "collection_2_date")
     if IMMORTAL in factors:
         until = _days(cohort, "hsct_date").fillna(_days(cohort, "infusion_2_date") if endpoint == OS else 0.0)
-        frame["low"] = until.fillna(0.0).astype(float)
+        frame["low"] = np.fmax(frame["low"], until.astype(float))
     frame.loc[early, "low"] = np.where(died_of_crs[early], 0.0, chosen.response_day - 1.0)
     frame.loc[early, "high"] = np.where(died_of_crs[early], chosen.crs_death_within_days, chosen.response_day)
     kept = frame["group"].isin((first, second)) & (~early | (NEVER in factors))
