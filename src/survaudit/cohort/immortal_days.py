@@ -24,6 +24,7 @@ NEVER, RECORDED, IMMORTAL, DEFINED = (
     "immortal days",
     "defined by relapse",
 )
+FACTORS = (IMMORTAL, NEVER, RECORDED, DEFINED)
 # The arms of each panel of Supplementary Figure 1; the second is the one that is to look better.
 PANELS = {
     "A": (OS, "CART1", "CART+HSCT"),

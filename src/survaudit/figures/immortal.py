@@ -36,17 +36,19 @@ def draw_guaranteed(states: pd.DataFrame) -> Figure:
     rank = states["group"].map(GROUPS.index)
     order = list(pd.unique(states.assign(rank=rank).sort_values(["rank", "patient"])["patient"]))
     edge = 1.12 * float(states.loc[states["dated"], "to_days"].max()) / DAYS_PER_MONTH
-    figure = Figure(figsize=(7.2, 8.0), layout="constrained")
+    figure = Figure(figsize=(7.2, 8.4), layout="constrained")
     axis = figure.subplots()
-    for row in states.to_dict("records"):
-        _draw_state(axis, order.index(row["patient"]), row, edge)
     group = states.drop_duplicates("patient").set_index("patient")["group"]
+    # An empty row above each group holds its name.
+    places = {patient: row + GROUPS.index(group[patient]) for row, patient in enumerate(order)}
+    for row in states.to_dict("records"):
+        _draw_state(axis, places[row["patient"]], row, edge)
     for name in GROUPS:
-        rows = [place for place, patient in enumerate(order) if group[patient] == name]
-        label = axis.text(edge, rows[0] - 0.5, f"{name} (n = {len(rows)})", ha="right", va="bottom")
+        rows = [place for patient, place in places.items() if group[patient] == name]
+        label = axis.text(0, rows[0] - 1, f"{name} (n = {len(rows)})", va="center")
         label.set(color=GROUP_STYLES[name].colour, fontweight="bold")
-    axis.set_yticks(range(len(order)), [str(patient) for patient in order], fontsize=8.5)
-    axis.set(ylim=(len(order) - 0.4, -1.4), xlim=(-0.02 * edge, edge), ylabel="Patient")
+    axis.set_yticks(list(places.values()), [str(patient) for patient in order], fontsize=8.5)
+    axis.set(ylim=(len(order) + len(GROUPS) - 1.4, -1.6), xlim=(-0.02 * edge, edge), ylabel="Patient")
     axis.set_xlabel("Months since the first infusion")
     axis.set_title("IDENTIFIED: guaranteed days", color=KIND_COLOURS["IDENTIFIED"])
     figure.legend(handles=_state_key(), loc="outside lower center", ncols=2)
@@ -78,7 +80,7 @@ def _state_key() -> list[Patch | Line2D]:
     ]
 
 
-def draw_simon_makuch(naive: Sequence[KaplanMeier], proper: Sequence[StateCurve]) -> Figure:
+def draw_simon_makuch(naive: Sequence[KaplanMeier], proper: Sequence[StateCurve], names: tuple[str, str]) -> Figure:
     """Draw the curves of groups named after their future beside those of states entered as time goes on.
 
     Parameters
@@ -87,6 +89,8 @@ def draw_simon_makuch(naive: Sequence[KaplanMeier], proper: Sequence[StateCurve]
         Of those who never switched and those who did.
     proper : (StateCurve, StateCurve)
         Of the not switched and the switched.
+    names : (str, str)
+        What these two states are called.
     """
     styles = (NOT_SWITCHED, SWITCHED)
     with mpl.rc_context({"font.size": 13, "axes.titlesize": 14}):
@@ -94,24 +98,27 @@ def draw_simon_makuch(naive: Sequence[KaplanMeier], proper: Sequence[StateCurve]
         left, right = figure.subplots(1, 2, sharey=True)
         draw_curves(left, naive, styles)
         left.set_title("Groups named after the future")
-        _draw_states(right, proper, styles)
+        _draw_states(right, proper, styles, names)
         right.set_title("Each day in its own state")
     return figure
 
 
-def _draw_states(axis: Axes, curves: Sequence[StateCurve], styles: Sequence[GroupStyle]) -> None:
+def _draw_states(
+    axis: Axes, curves: Sequence[StateCurve], styles: Sequence[GroupStyle], names: tuple[str, str]
+) -> None:
     ticks = nice_months(max(float(curve.times[-1]) for curve in curves) / DAYS_PER_MONTH)
     size = mpl.rcParams["font.size"]
     place: dict[str, Any] = {"textcoords": "offset points", "va": "top", "fontsize": "small"}
     axis.annotate("At risk", (0, 0), (0, -3.6 * size), xycoords="axes fraction", ha="left", **place)
-    for row, (curve, style) in enumerate(zip(curves, styles, strict=True), start=1):
+    for row, (curve, style, name) in enumerate(zip(curves, styles, names, strict=True), start=1):
         months = np.append(curve.landmark_day, curve.times) / DAYS_PER_MONTH
-        label = f"{curve.label} (events {curve.n_events})"
+        label = f"{name} (events {curve.n_events})"
         axis.step(months, np.append(1.0, curve.survival), where="post", color=style.colour, linestyle=style.line,
                   linewidth=1.8, label=label)  # fmt: skip
+        y = -(3.6 + 1.25 * row) * size
+        axis.annotate(name, (0, 0), (0, y), xycoords="axes fraction", ha="left", color=style.colour, **place)
         shown = [tick for tick in ticks if tick * DAYS_PER_MONTH > curve.landmark_day]
         for tick, count in zip(shown, curve.at_risk_at(np.array(shown) * DAYS_PER_MONTH), strict=True):
-            y = -(3.6 + 1.25 * row) * size
             at: dict[str, Any] = {"xycoords": axis.get_xaxis_transform(), "ha": "center", "color": style.colour}
             axis.annotate(str(int(count)), (tick, 0), (0, y), **at, **place)
     axis.axvline(curves[0].landmark_day / DAYS_PER_MONTH, color=QUIET, linewidth=0.8, linestyle=":")
