@@ -110,6 +110,7 @@ def test_simon_makuch(entry: str, day: int) -> None:
         assert curve.at_risk.tolist() == own["n_risk"].tolist()
         assert curve.events.tolist() == own["n_event"].tolist()
         assert curve.at_risk_at(own["time"]).tolist() == own["n_risk"].tolist()
+        assert curve.at_risk_at([day]).tolist() == [0]  # nobody before the curve begins
         close(curve.survival, own["surv"])
         above = curve.survival > 0
         close(curve.std_error[above], own["std_err_S"][above])

@@ -50,7 +50,7 @@ def raw_days(raw_texts: list[str]) -> dict[int, dict[str, Any]]:
     found = {}
     for block in raw_texts[1].split("\n\n")[1:]:
         cells = [cell.strip("\u3000\t\n ") for cell in block.split("\n\t")]
-        dates = {place: date(*map(int, cell.split("/"))) for place, cell in enumerate(cells) if cell.startswith("20")}
+        dates = {place: date(*map(int, cell.split("/"))) for place, cell in enumerate(cells) if cell.count("/") == 2}
         found[int(cells[0])] = {"cells": cells, "dates": dates}
     return found
 
@@ -145,6 +145,7 @@ def test_rates_are_those_of_the_world(drawn: Cohorts) -> None:
     count = drawn.relapse.size
     remission = drawn.relapse >= 0
     assert abs((~remission).mean() - 0.10) < 4 * np.sqrt(0.1 * 0.9 / count)
+    assert (drawn.death > 0).all()
     died = np.isinf(drawn.relapse[remission])
     assert abs(died.mean() - 0.20) < 4 * np.sqrt(0.2 * 0.8 / count)
     # Two constant rates: whoever leaves remission does so at their sum.
@@ -235,6 +236,18 @@ def test_rejections_count_what_the_comparisons_give() -> None:
         chi2 = [chi_square(compared[name], k) for k in range(300)]
         assert table.loc[name, "rejected"] == pytest.approx(np.mean(np.array(chi2) > 3.8414588), abs=1 / 300)
     assert table["rejected_permuted"].between(0, 1).all()
+
+
+def test_a_cohort_without_two_groups_is_not_counted() -> None:
+    chosen = World(FOLLOW_UP, WAITS, transplant_percent=0)
+    table = rejections(chosen, rng=np.random.default_rng(1), replicates=50).set_index("analysis")
+    assert table.loc["panel A", "tested"] == 0
+    assert np.isnan(table.loc["panel A", "rejected"])
+    assert table.loc["panel E", "tested"] > 40
+    rare = World(FOLLOW_UP, WAITS, transplant_percent=3)
+    table = rejections(rare, rng=np.random.default_rng(1), replicates=200).set_index("analysis")
+    assert 0 < table.loc["panel A", "tested"] < 200
+    assert 0 <= table.loc["panel A", "rejected"] <= 1
 
 
 def test_the_permutation_p_of_the_world_is_that_of_the_helper() -> None:

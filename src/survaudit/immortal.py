@@ -492,7 +492,7 @@ def landmark(
     since, group = time[kept] - landmark_day, early[kept].astype(int)
     curves = [kaplan_meier(since[group == k], status[kept][group == k], label=name) for k, name in enumerate(STATES)]
     test = log_rank(since, status[kept], pd.Categorical.from_codes(group.tolist(), pd.Index(STATES)))
-    later = int((kept & (switch > landmark_day)).sum())
+    later = int((switch > landmark_day).sum())
     left_out = len(time) - len(since)
     return Landmark(
         float(landmark_day), (curves[0], curves[1]), test, len(since), int(status[kept].sum()), left_out, later
