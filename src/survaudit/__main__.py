@@ -14,6 +14,7 @@ from survaudit.errors import SurvAuditError
 from survaudit.examples import write_examples
 from survaudit.ledger import audit
 from survaudit.montecarlo import run_studies
+from survaudit.no_effect_studies import CODE, studies
 from survaudit.supplied import read_supplied, supplied_by_user, write_template
 
 
@@ -60,13 +61,23 @@ def search_conditioned(data: Path) -> int:
     return 0
 
 
+def compute_no_effect(data: Path) -> int:
+    """Compute the worlds without effect that a build only reads; it takes some minutes."""
+    for line in run_studies(data / "no_effect", studies(read_supplement(data / "raw").cohort), CODE):
+        print(line, flush=True)
+    return 0
+
+
 COMMANDS = {
     "conditioned": search_conditioned,
     "data": write_data,
     "ledger": print_ledger,
     "montecarlo": compute_montecarlo,
+    "noeffect": compute_no_effect,
     "synthetic": write_synthetic,
 }
+
+
 def write_follow_up_template(data: Path, file: Path) -> int:
     """Write the table that a user fills in."""
     path = write_template(read_supplement(data / "raw"), file)
