@@ -25,6 +25,8 @@ from sphinx.environment import BuildEnvironment
 from sphinx.errors import SphinxError
 from sphinx.util import logging
 
+from survaudit.warm import compile_kernels
+
 LOGGER = logging.getLogger(__name__)
 
 
@@ -106,7 +108,10 @@ async def execute_missing(env: BuildEnvironment, pages: list[str]) -> list[str]:
         cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
         LOGGER.info("executed %s in %.1f seconds", page, seconds)
 
-    await asyncio.gather(*(execute(*each) for each in missing_notebooks(cache, env, pages)))
+    missing = missing_notebooks(cache, env, pages)
+    if missing:
+        compile_kernels()
+    await asyncio.gather(*(execute(*each) for each in missing))
     return sorted(failed)
 
 
