@@ -62,12 +62,12 @@ def test_every_cell_is_full(prior: str, endpoint: str, split: str) -> None:
 
 @pytest.mark.parametrize(("prior", "endpoint"), [(prior, endpoint) for prior in PRIORS for endpoint in ("LFS", "OS")])
 def test_a_block_is_found_again(prior: str, endpoint: str, supplement: Supplement, mrd: np.ndarray) -> None:
-    ensemble = block_of(supplement.cohort, PRIORS[prior], 1)
+    ensemble = block_of(supplement.cohort, PRIORS[prior], 0)
     every = matches(ensemble, mrd, endpoint, list(SPLITS))
     for split, found in every.items():
         kept = read_conditioned(FOLDER, prior, endpoint, split)
-        # In so early a block no cell is full yet, so that everything found there was kept.
-        own = (kept.table["block"] == 1).to_numpy()
+        # In the first block no cell is full yet, so that everything found there was kept.
+        own = (kept.table["block"] == 0).to_numpy()
         pd.testing.assert_frame_equal(
             kept.table.loc[own, ["place", "chi2", "best_of"]].reset_index(drop=True), found, check_dtype=False
         )
@@ -106,6 +106,10 @@ def test_a_cell_is_the_first_that_were_found() -> None:
     # Beyond the last place that any cell needs, nothing is kept.
     assert len(kept.trimmed().table) == KEPT + 5
     assert one_in(kept, least_group=5) == 1
+    # A cell that did not fill was sought to the end; one that holds nothing was never found.
+    few = Conditioned(table.iloc[:4], np.ones((4, 28), np.int16), 3, "wide", "LFS", "23|5")
+    assert one_in(few, least_group=3) == 3 * few.draws_a_block / 4
+    assert one_in(few, least_group=1) == float("inf")
 
 
 def test_summaries_agree_with_a_plain_loop(mrd: np.ndarray) -> None:

@@ -92,3 +92,25 @@ def test_an_open_end_bounds_nothing() -> None:
     assert not attainable([1], [3], own)
     free = [own[0], replace(own[1], left=own[0].left, right=End(math.inf, "table", (), "")), own[2]]
     assert attainable([3], [2], free)
+
+
+@pytest.mark.parametrize("tied_at", [1, 2, 9, 27])
+def test_a_shared_day_counts_as_in_another_library(tied_at: int) -> None:
+    sets = all_rank_sets(28, 5, tied_at=tied_at)
+    times = np.arange(1, 29)
+    times[tied_at] = tied_at
+    assert len(sets.chi2) == math.comb(26, 5)
+    for place in np.random.default_rng(2).integers(0, len(sets.chi2), 10):
+        own = np.isin(np.arange(1, 29), sets.ranks[place])
+        assert not own[tied_at - 1 : tied_at + 1].any()
+        test = logrank_test(times[own], times[~own])
+        assert sets.chi2[place] == pytest.approx(test.test_statistic, rel=1e-9)
+
+
+def test_other_patients_can_be_given_their_places() -> None:
+    own = intervals([(0, 9), (0, 9), (0, 9)])
+    assert attainable([1], [1], own, also={2: 2, 3: 3})
+    assert not attainable([1], [1], own, also={2: 1})
+    late = intervals([(0, 9), (0, 3), (3, 9)])
+    assert not attainable([1], [1], late, also={3: 2})
+    assert attainable([1], [1], late, also={3: 3})

@@ -213,9 +213,16 @@ def high_fares_worse(found: Conditioned, x: Floats, *, window: str = "printed", 
 
 
 def one_in(found: Conditioned, *, window: str = "printed", least_group: int = 1) -> float:
-    """Return in how many draws one follow-up of a cell came up, up to the last that was kept."""
+    """Return in how many draws one follow-up of a cell came up; infinite if none did.
+
+    Up to the last that was kept where the cell is full, and in all that were looked through where it is not.
+    """
     rows = found.table[found.cell(window, least_group)]
-    looked_through = int(rows["block"].iloc[-1]) * found.draws_a_block + int(rows["place"].iloc[-1]) + 1
+    if rows.empty:
+        return float("inf")
+    looked_through = found.blocks * found.draws_a_block
+    if len(rows) == KEPT:
+        looked_through = int(rows["block"].iloc[-1]) * found.draws_a_block + int(rows["place"].iloc[-1]) + 1
     return looked_through / len(rows)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -33,6 +33,8 @@ class RankSets:
         Events observed less expected in the smaller group; positive where its events come early.
     n, k : int
         Patients, and those in the smaller group.
+    tied_at : int or None
+        The first of two places that share one day, both of the larger group; None if no day is shared.
     method : str
     """
 
@@ -41,12 +43,13 @@ class RankSets:
     excess: Floats
     n: int
     k: int
-    method: str = "log-rank, hypergeometric variance; nobody censored, no two events on one day"
+    tied_at: int | None = None
+    method: str = "log-rank, hypergeometric variance; nobody censored"
 
     def within(self, low: float, high: float) -> RankSets:
         """Return the sets whose chi-square is at least ``low`` and below ``high``."""
         kept = (self.chi2 >= low) & (self.chi2 < high)
-        return RankSets(self.ranks[kept], self.chi2[kept], self.excess[kept], self.n, self.k)
+        return replace(self, ranks=self.ranks[kept], chi2=self.chi2[kept], excess=self.excess[kept])
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a set: ``ranks`` as text, ``chi2``, ``excess``."""
@@ -54,13 +57,15 @@ class RankSets:
         return pd.DataFrame({"ranks": shown, "chi2": self.chi2, "excess": self.excess})
 
 
-def all_rank_sets(n: int, k: int) -> RankSets:
+def all_rank_sets(n: int, k: int, tied_at: int | None = None) -> RankSets:
     """Return the log-rank chi-square of every way to place k events among n, by counting.
 
     Parameters
     ----------
     n, k : int
         Patients, and those in the smaller group; at most a million sets are tried.
+    tied_at : int, optional
+        Let the events at this place and the next fall on one day, and leave them to the larger group.
 
     Raises
     ------
@@ -76,17 +81,27 @@ def all_rank_sets(n: int, k: int) -> RankSets:
     if not 1 <= k < n or math.comb(n, k) > 1_000_000:
         raise InputError(f"n, k: found {n} and {k}, expected 1 <= k < n with at most a million ways to choose")
     ranks = np.array(list(itertools.combinations(range(1, n + 1), k)), np.int64)
+    if tied_at is not None:
+        ranks = ranks[~np.isin(ranks, (tied_at, tied_at + 1)).any(axis=1)]
     own = np.zeros((len(ranks), n))
     np.put_along_axis(own, ranks - 1, 1.0, axis=1)
     # At the event of place r there are n - r + 1 at risk, and those of the group whose places are r or later.
     at_risk = n - np.arange(n, dtype=float)
     share = own[:, ::-1].cumsum(axis=1)[:, ::-1] / at_risk
-    excess = k - share.sum(axis=1)
-    variance = (share * (1 - share)).sum(axis=1)
-    return RankSets(ranks, excess**2 / variance, excess, n, k)
+    died, weight = np.ones(n), np.ones(n)
+    if tied_at is not None:
+        # Both are at risk until both have gone: two events where there was one, and none at the next place.
+        first = tied_at - 1
+        died[first : tied_at + 1] = weight[first : tied_at + 1] = 2.0, 0.0
+        weight[first] *= (at_risk[first] - 2) / (at_risk[first] - 1)
+    excess = k - share @ died
+    variance = (share * (1 - share)) @ weight
+    return RankSets(ranks, excess**2 / variance, excess, n, k, tied_at)
 
 
-def attainable(ranks: Sequence[int], group: Sequence[int], intervals: Sequence[Interval]) -> bool:
+def attainable(
+    ranks: Sequence[int], group: Sequence[int], intervals: Sequence[Interval], also: Mapping[int, int] | None = None
+) -> bool:
     """Return whether some patients' events can take some places, given every patient's interval.
 
     Any of the group's patients may take any of its places. For one way to deal them out, this is a question
@@ -102,6 +117,8 @@ def attainable(ranks: Sequence[int], group: Sequence[int], intervals: Sequence[I
     intervals : sequence of Interval
         Of all patients, of one endpoint. An event in ``(L, R]`` surely precedes one in ``(L', R']`` where
         ``R <= L'``; equal days are taken to be orderable.
+    also : mapping of int to int, optional
+        Places of other patients, by patient.
 
     Examples
     --------
@@ -113,8 +130,9 @@ def attainable(ranks: Sequence[int], group: Sequence[int], intervals: Sequence[I
     """
     before = _forced(intervals)
     places = {interval.patient: place for place, interval in enumerate(intervals)}
+    others = {places[patient]: place for patient, place in (also or {}).items()}
     return any(
-        _schedulable(dict(zip((places[patient] for patient in dealt), ranks, strict=True)), before)
+        _schedulable(others | dict(zip((places[patient] for patient in dealt), ranks, strict=True)), before)
         for dealt in itertools.permutations(group)
     )
 
