@@ -1,15 +1,39 @@
-"""A reconstructed curve over the clicks that it was read from."""
+"""Clicks on curves, what was reconstructed from them, and whose times these could be."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from survaudit.digitised import Clicks
 from survaudit.errors import InputError
 from survaudit.figures.curves import draw_curves
-from survaudit.figures.style import DAYS_PER_MONTH, GROUP_STYLES, INK, KIND_COLOURS
+from survaudit.figures.style import DAYS_PER_MONTH, GROUP_STYLES, INK, KIND_COLOURS, wear_kind
+from survaudit.linking import Matchings
 from survaudit.reconstruct import Reconstruction
+from survaudit.survival import KaplanMeier
+
+_KIND = "RECONSTRUCTED"
+
+
+def draw_clicks(curves: Sequence[KaplanMeier], clicks: Sequence[Clicks]) -> Figure:
+    """Draw known curves, and the clicks that were simulated on them as crosses.
+
+    Parameters
+    ----------
+    curves : sequence of KaplanMeier
+        Labelled with groups of the book.
+    clicks : sequence of Clicks, same length
+    """
+    figure = Figure(figsize=(7.2, 4.6), layout="constrained")
+    axis = figure.subplots()
+    draw_curves(axis, curves, [GROUP_STYLES[curve.label] for curve in curves])
+    for one in clicks:
+        _cross(axis, one)
+    return figure
 
 
 def draw_reconstruction(arms: Sequence[Reconstruction]) -> Figure:
@@ -32,10 +56,44 @@ def draw_reconstruction(arms: Sequence[Reconstruction]) -> Figure:
             f"arms: found endpoints {sorted(endpoints)} and arms {[one.arm for one in arms]}, expected one endpoint "
             f"and arms among {', '.join(GROUP_STYLES)}; name them as the book does"
         )
-    figure = Figure(figsize=(7.2, 4.6))
+    figure = Figure(figsize=(7.2, 4.6), layout="constrained")
     axis = figure.subplots()
     draw_curves(axis, [one.curve for one in arms], [GROUP_STYLES[one.arm] for one in arms])
     for one in arms:
-        axis.plot(one.clicks.time_days / DAYS_PER_MONTH, one.clicks.survival, "x", color=INK, markersize=3.5, zorder=3)
-    axis.set_title(f"RECONSTRUCTED: {endpoints.pop()}", color=KIND_COLOURS["RECONSTRUCTED"])
+        _cross(axis, one.clicks)
+    wear_kind(axis, _KIND)
+    figure.suptitle(f"{_KIND}: {endpoints.pop()}", color=KIND_COLOURS[_KIND], fontweight="bold", x=0.02, ha="left")
+    return figure
+
+
+def _cross(axis: Axes, clicks: Clicks) -> None:
+    axis.plot(clicks.time_days / DAYS_PER_MONTH, clicks.survival, "x", color=INK, markersize=3.5, zorder=3)
+
+
+def draw_matchings(found: Matchings) -> Figure:
+    """Draw in which share of the feasible matchings each reconstructed time is each patient's.
+
+    Parameters
+    ----------
+    found : Matchings
+    """
+    shares = found.to_frame()
+    figure = Figure(figsize=(7.2, 0.42 * len(shares) + 1.6), layout="constrained")
+    axis = figure.subplots()
+    image = axis.imshow(shares, cmap="Greys", vmin=0, vmax=1, aspect="auto")
+    for row, column in np.ndindex(*shares.shape):
+        share = float(shares.iloc[row, column])
+        if share:
+            axis.text(
+                column, row, f"{share:.0%}", ha="center", va="center", color="white" if share > 0.55 else "black",
+                fontsize="small",
+            )  # fmt: skip
+    axis.set_xticks(range(len(shares.columns)), [str(patient) for patient in shares.columns])
+    axis.set_yticks(range(len(shares)), [f"day {day:.0f}" for day in shares.index])
+    axis.set(xlabel=f"Patients of {found.arm}", ylabel=f"Reconstructed {found.endpoint}")
+    wear_kind(axis, _KIND)
+    figure.colorbar(image, ax=axis, label="Share of the matchings")
+    figure.suptitle(
+        f"{_KIND}: whose could each time be?", color=KIND_COLOURS[_KIND], fontweight="bold", x=0.02, ha="left"
+    )
     return figure
