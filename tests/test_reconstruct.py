@@ -429,8 +429,9 @@ def test_nothing_passed_in_is_changed() -> None:
 def test_the_figure_says_its_kind_and_shows_every_click() -> None:
     _, clicks = exact_curve([(9, 1), (21, 1), (30, 0)])
     arms = [reconstruct(clicks, 3, arm=arm, endpoint="OS") for arm in ("CART1", "CART2")]
-    axis = draw_reconstruction(arms).axes[0]
-    assert axis.get_title(loc="left").startswith("RECONSTRUCTED") or axis.get_title().startswith("RECONSTRUCTED")
+    figure = draw_reconstruction(arms)
+    axis = figure.axes[0]
+    assert figure.get_suptitle().startswith("RECONSTRUCTED")
     crosses = [line for line in axis.lines if line.get_marker() == "x"]
     assert [len(line.get_xdata()) for line in crosses] == [len(clicks.time_days)] * 2
     with pytest.raises(InputError, match="arms among"):

@@ -81,8 +81,7 @@ def draw_matchings(found: Matchings) -> Figure:
     figure = Figure(figsize=(7.2, 0.42 * len(shares) + 1.6), layout="constrained")
     axis = figure.subplots()
     image = axis.imshow(shares, cmap="Greys", vmin=0, vmax=1, aspect="auto")
-    for row, column in np.ndindex(*shares.shape):
-        share = float(shares.iloc[row, column])
+    for (row, column), share in np.ndenumerate(shares.to_numpy()):
         if share:
             axis.text(
                 column, row, f"{share:.0%}", ha="center", va="center", color="white" if share > 0.55 else "black",

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from html import escape
 from pathlib import PurePosixPath
 
-from survaudit.figures.frames import FrameTable as FrameTable
+from survaudit.figures.frames import FrameTable
 from survaudit.ledger import Ledger, LedgerRow
+
+__all__ = ["FrameTable", "LedgerTable", "badge", "show_number"]
 
 # Names of numbers as a reader would say them; others are read with their underscores as blanks.
 LABELS = {
