@@ -8,8 +8,9 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from survaudit.figures.style import DAYS_PER_MONTH, GroupStyle
+from survaudit.figures.style import DAYS_PER_MONTH, GROUP_STYLES, GroupStyle
 from survaudit.survival import KaplanMeier
 
 
@@ -37,6 +38,13 @@ def draw_curves(axis: Axes, curves: Sequence[KaplanMeier], styles: Sequence[Grou
     axis.set_xticks(ticks)
     axis.legend(fontsize="small", loc="best")
     _draw_at_risk(axis, curves, styles, ticks)
+
+
+def draw_survival(curves: Sequence[KaplanMeier]) -> Figure:
+    """Draw the curves of up to three groups of any cohort, in the order given."""
+    figure = Figure(figsize=(7.2, 4.6), layout="constrained")
+    draw_curves(figure.subplots(), curves, list(GROUP_STYLES.values())[: len(curves)])
+    return figure
 
 
 def nice_months(last: float) -> list[int]:
