@@ -1,0 +1,485 @@
+/* The two pages that a reader can move. Loaded by those pages only; asks for nothing from anywhere.
+
+   1. Drawing: SVG in pixels, so that letters keep their size on a phone.
+   2. Statistics, for cohorts that the browser itself draws: held against the module by tests.
+   3. "cut": a cut-point that moves. Every number of it was computed in Python and stands in the page.
+   4. "nulls": cohorts in which nothing matters, drawn at a button. */
+"use strict";
+(() => {
+
+// ------------------------------------------------------------------ 1. drawing
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** Make an element; children are elements or text. */
+function make(name, attributes = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (value !== false) element.setAttribute(key, value === true ? "" : value);
+  }
+  element.append(...children);
+  return element;
+}
+
+/** Add an SVG element to another one. */
+function draw(parent, name, attributes = {}, text = "") {
+  const element = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  if (text) element.textContent = text;
+  parent.append(element);
+  return element;
+}
+
+/** About `count` round numbers from 0 to at most `most`. */
+function roundTicks(most, count) {
+  const rough = most / count, power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map(digit => digit * power).find(candidate => candidate >= rough);
+  return Array.from({length: Math.floor(most / step + 1e-9) + 1}, (_, i) => Number((i * step).toPrecision(6)));
+}
+
+/** An empty pair of axes, with the frame of its kind; across SYNTHETIC ones goes the word. */
+function panel({width, height, below = 0, title, x, y, kind = "", frame = "", inks, label}) {
+  const root = document.createElementNS(SVG, "svg");
+  const total = height + below;
+  for (const [key, value] of Object.entries({
+    width, height: total, viewBox: `0 0 ${width} ${total}`, role: "img", "aria-label": label,
+  })) root.setAttribute(key, value);
+  const left = 46, right = width - 12, top = 28, base = height - 40;
+  const scale = ([low, high], from, to) => value => from + (value - low) / (high - low) * (to - from);
+  const own = {root, left, right, top, base, x: scale(x.domain, left, right), y: scale(y.domain, base, top)};
+  draw(root, "text", {x: left, y: 16, "font-weight": "bold", fill: inks.ink}, title);
+  for (const tick of x.ticks) {
+    draw(root, "line", {x1: own.x(tick), x2: own.x(tick), y1: base, y2: base + 4, stroke: inks.quiet});
+    draw(root, "text", {x: own.x(tick), y: base + 17, "text-anchor": "middle", fill: inks.ink}, tick);
+  }
+  for (const tick of y.ticks) {
+    draw(root, "line", {x1: left - 4, x2: left, y1: own.y(tick), y2: own.y(tick), stroke: inks.quiet});
+    draw(root, "text", {x: left - 7, y: own.y(tick) + 4, "text-anchor": "end", fill: inks.ink}, tick);
+  }
+  draw(root, "text", {x: (left + right) / 2, y: base + 34, "text-anchor": "middle", fill: inks.ink}, x.label);
+  const middle = (top + base) / 2;
+  draw(root, "text", {
+    x: 12, y: middle, "text-anchor": "middle", fill: inks.ink, transform: `rotate(-90 12 ${middle})`,
+  }, y.label);
+  if (kind === "SYNTHETIC") {
+    const centre = (left + right) / 2, size = Math.min(44, (right - left) / 6.5);
+    draw(root, "text", {
+      x: centre, y: middle + size / 3, "text-anchor": "middle", fill: frame, "fill-opacity": 0.17,
+      "font-weight": "bold", style: `font-size: ${size}px`, transform: `rotate(-18 ${centre} ${middle})`,
+    }, kind);
+  }
+  draw(root, "rect", {
+    x: left, y: top, width: right - left, height: base - top, fill: "none",
+    stroke: frame || inks.quiet, "stroke-width": frame ? 1.8 : 1,
+  });
+  return own;
+}
+
+/** Where a chi-square would have P = 0.05: a dashed line with its name. */
+function limit(axes, value, words, inks) {
+  const y = axes.y(value);
+  draw(axes.root, "line", {x1: axes.left, x2: axes.right, y1: y, y2: y, stroke: inks.alert, "stroke-dasharray": "6 4"});
+  draw(axes.root, "text", {x: axes.right - 5, y: y - 5, "text-anchor": "end", fill: inks.alert, class: "halo"}, words);
+}
+
+/** Chi-square at each cut, with the best ringed and the chosen one filled. */
+function drawStatistic(axes, {at, chi2, toward, best, chosen}, {styles, inks}) {
+  at.forEach((place, i) => {
+    const style = toward[i] < 0 ? styles.low : styles.high, x = axes.x(place), y = axes.y(chi2[i]);
+    const picked = i === chosen, size = picked ? 5.5 : 2.6, fill = picked ? inks.ink : style.colour;
+    draw(axes.root, "line", {x1: x, x2: x, y1: axes.base, y2: y, stroke: fill, "stroke-width": picked ? 2.6 : 1.4});
+    if (style === styles.low) draw(axes.root, "circle", {cx: x, cy: y, r: size, fill});
+    else draw(axes.root, "rect", {x: x - size, y: y - size, width: 2 * size, height: 2 * size, fill});
+  });
+  draw(axes.root, "circle", {
+    cx: axes.x(at[best]), cy: axes.y(chi2[best]), r: 10, fill: "none", stroke: inks.ink, "stroke-width": 2,
+  });
+}
+
+/** Two Kaplan-Meier curves with ticks where someone was censored, and the numbers at risk under the axis. */
+function drawCurves(axes, curves, months, daysPerMonth, {styles, inks}) {
+  draw(axes.root, "text", {x: 4, y: axes.base + 54, fill: inks.ink}, "At risk");
+  ["low", "high"].forEach((name, row) => {
+    const {day, survival, censored, last, at_risk: atRisk} = curves[row], {colour, dash} = styles[name];
+    const x = days => axes.x(days / daysPerMonth);
+    let path = `M${x(0)} ${axes.y(1)}`;
+    day.forEach((time, i) => { path += `H${x(time)}V${axes.y(survival[i])}`; });
+    draw(axes.root, "path", {
+      d: `${path}H${x(last)}`, fill: "none", stroke: colour, "stroke-width": 2, "stroke-dasharray": dash,
+    });
+    let ticks = "", step = -1;
+    for (const time of censored) {
+      while (step + 1 < day.length && day[step + 1] <= time) step += 1;
+      ticks += `M${x(time)} ${axes.y(step < 0 ? 1 : survival[step]) - 4}v8`;
+    }
+    if (ticks) draw(axes.root, "path", {d: ticks, stroke: colour, "stroke-width": 1.2});
+    const line = axes.base + 70 + 16 * row;
+    draw(axes.root, "text", {x: 4, y: line, fill: colour, "font-weight": "bold"}, name);
+    months.forEach((month, i) => {
+      draw(axes.root, "text", {x: axes.x(month), y: line, "text-anchor": "middle", fill: colour}, atRisk[i]);
+    });
+  });
+}
+
+/** What line and square stand for, in words beside a sample of each. */
+function key(root, x, y, {colour, dash}, words) {
+  draw(root, "line", {x1: x, x2: x + 26, y1: y - 4, y2: y - 4, stroke: colour, "stroke-width": 2.4, "stroke-dasharray": dash});
+  draw(root, "text", {x: x + 32, y, fill: colour, class: "halo"}, words);
+}
+
+// ------------------------------------------------------------------ 2. statistics
+
+/** Uniform numbers from 0 to below 1 from a seed (Tommy Ettinger's mulberry32). */
+function mulberry32(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+/** Patients whose covariate, time and censoring have nothing to do with one another. */
+function nullCohort(random, n, censoring) {
+  const cohort = {x: [], time: [], event: []};
+  for (let i = 0; i < n; i += 1) {
+    cohort.x.push(random());
+    cohort.time.push(-365.25 * Math.log(1 - random()));
+    cohort.event.push(random() >= censoring ? 1 : 0);
+  }
+  return cohort;
+}
+
+/** The log-rank statistic (hypergeometric variance) of high against low, x > cut against x <= cut, at each cut. */
+function scanOne({x, time, event}, minGroup = 1) {
+  const n = x.length, patients = x.map((_, i) => i);
+  const days = [...new Set(time.filter((_, i) => event[i]))].sort((a, b) => a - b);
+  const dead = days.map(day => patients.filter(i => event[i] && time[i] === day));
+  const alive = days.map(day => patients.filter(i => time[i] >= day));
+  const rows = [];
+  for (const cut of [...new Set(x)].sort((a, b) => a - b).slice(0, -1)) {
+    const nLow = x.filter(value => value <= cut).length;
+    if (Math.min(nLow, n - nLow) < minGroup) continue;
+    const high = i => x[i] > cut;
+    let difference = 0, variance = 0;
+    days.forEach((_, t) => {
+      const d = dead[t].length, all = alive[t].length, ours = alive[t].filter(high).length;
+      difference += dead[t].filter(high).length - d * ours / all;
+      if (all > 1) variance += d * ours * (all - ours) * (all - d) / (all * all * (all - 1));
+    });
+    const statistic = variance > 0 ? difference / Math.sqrt(variance) : 0;
+    rows.push({cut, nLow, statistic, chi2: statistic ** 2});
+  }
+  return rows;
+}
+
+const TIE = 1e-9;   // values closer than this are equal on paper
+
+/** The place of the largest chi-square, the smallest cut among equals. */
+function bestOf(rows) {
+  const top = Math.max(...rows.map(row => row.chi2));
+  return rows.findIndex(row => row.chi2 >= top * (1 - TIE));
+}
+
+/** Kaplan and Meier's curve of some patients, with the numbers at risk just before some days. */
+function kaplanMeier({time, event}, patients, asked) {
+  const days = [...new Set(patients.filter(i => event[i]).map(i => time[i]))].sort((a, b) => a - b);
+  const atRisk = day => patients.filter(i => time[i] >= day).length;
+  let level = 1;
+  const survival = days.map(day => {
+    level *= 1 - patients.filter(i => event[i] && time[i] === day).length / atRisk(day);
+    return level;
+  });
+  return {
+    day: days, survival, at_risk: asked.map(atRisk), last: Math.max(...patients.map(i => time[i])),
+    censored: patients.filter(i => !event[i]).map(i => time[i]).sort((a, b) => a - b),
+  };
+}
+
+// ------------------------------------------------------------------ what both pages share
+
+const showP = p => p < 0.001 ? "below 0.001" : p.toFixed(p < 0.1 ? 3 : 2);
+const showShare = share => `${(100 * share).toFixed(1)}%`;
+const button = (words, onclick) => make("button", {type: "button", class: "explore-button", onclick}, words);
+
+function card(words, number, meaning) {
+  return make("div", {class: "explore-card"}, make("dt", {}, words),
+    make("dd", {}, make("strong", {}, number), make("span", {}, meaning)));
+}
+
+/** Draw now, and again when the place has another width. */
+function redrawWhenResized(place, redraw) {
+  let width = 0;
+  const check = () => {
+    if (place.clientWidth !== width && place.clientWidth > 0) { width = place.clientWidth; redraw(); }
+  };
+  window.addEventListener("resize", check);
+  check();
+}
+
+/** How wide each of two panels is: side by side, or one under the other on a narrow page. */
+const widths = (whole, share) => whole < 600 ? [whole, whole] : [share * whole - 8, (1 - share) * whole - 8].map(Math.floor);
+
+// ------------------------------------------------------------------ 3. a cut that moves
+
+function exploreCut(home, data) {
+  let cohort = data.cohorts[0], chosen = cohort.best;
+  const slider = make("input", {type: "range", id: "explore-cut", min: 0, step: 1, oninput: () => choose(Number(slider.value))});
+  const label = make("label", {for: "explore-cut"});
+  const said = make("p", {class: "explore-said", "aria-live": "polite"});
+  const cards = make("dl", {class: "explore-cards"});
+  const kind = make("p", {class: "explore-kind"});
+  const panels = make("div", {class: "explore-panels"});
+  const switches = data.cohorts.map((own, i) => make("label", {class: "explore-choice"},
+    make("input", {type: "radio", name: "explore-cohort", checked: i === 0, onchange: () => take(own)}),
+    `${own.title} (${own.kind})`));
+  home.append(
+    make("fieldset", {class: "explore-row"}, make("legend", {}, "Cohort"), ...switches), kind,
+    make("div", {class: "explore-slider"}, label, slider),
+    make("div", {class: "explore-row"}, button("Lower cut", () => choose(chosen - 1)),
+      button("Higher cut", () => choose(chosen + 1)), button("Best cut", () => choose(cohort.best))),
+    said, cards, panels);
+
+  const named = cut => `${cut}${cohort.unit}`;
+
+  function take(own) {
+    cohort = own;
+    home.className = `explore explore-${own.kind.toLowerCase().replace(" ", "-")}`;
+    kind.replaceChildren(make("strong", {}, own.kind), ` ${own.about} ${own.outcome} of ${own.n} patients, ${own.events} events.`);
+    label.textContent = `Cut of ${own.covariate}`;
+    slider.max = own.cut.length - 1;
+    choose(own.best);
+  }
+
+  function choose(place) {
+    chosen = Math.max(0, Math.min(cohort.cut.length - 1, place));
+    const at = name => cohort[name][chosen];
+    slider.value = chosen;
+    slider.setAttribute("aria-valuetext", named(at("cut")));
+    said.textContent = `Cut ${named(at("cut"))}, ${at("n_low")} against ${at("n_high")} patients with ` +
+      `${at("events_low")} against ${at("events_high")} events: chi-square ${at("chi2").toFixed(2)}, ` +
+      `naive P ${showP(at("p"))}, corrected P ${showP(at("corrected"))}.` +
+      (chosen === cohort.best ? " This is the best cut of all." : "");
+    cards.replaceChildren(
+      card("Naive P", showP(at("p")), "The chance of such a chi-square if this cut had been fixed before anyone saw the data."),
+      card("Corrected P", showP(at("corrected")), `The chance that the best of all ${cohort.cut.length} cuts does at least as ` +
+        `well when ${cohort.covariate} is shuffled among the patients (${cohort.replicates.toLocaleString("en")} times).`));
+    redraw();
+  }
+
+  function redraw() {
+    const whole = panels.clientWidth;
+    if (!whole) return;
+    const [narrow, wide] = widths(whole, 0.42);
+    panels.replaceChildren(statistic(whole), split(narrow), survival(wide));
+  }
+
+  const common = () => ({kind: cohort.kind, frame: cohort.frame, inks: data.inks});
+  const alone = words => `${cohort.kind}. ${words} The numbers are in the text above and in the table below.`;
+
+  /** The axis of the covariate, the same in both panels that have it. */
+  function covariate(count) {
+    const [first, last] = [cohort.edges[0], cohort.edges.at(-1)], room = 0.03 * (last - first);
+    const ticks = roundTicks(last, count).filter(tick => tick >= first - room);
+    return {domain: [first - room, last + room], ticks, label: `${cohort.covariate} (${cohort.unit.trim()})`};
+  }
+
+  function statistic(width) {
+    const most = 1.15 * Math.max(...cohort.chi2, ...cohort.limits);
+    const axes = panel({
+      ...common(), width, height: 260, title: "Every cut", x: covariate(width < 500 ? 5 : 10),
+      y: {domain: [0, most], ticks: roundTicks(most, 5), label: "Log-rank chi-square"},
+      label: alone("A spike for the chi-square at every cut; the best is ringed, the chosen one is filled."),
+    });
+    limit(axes, cohort.limits[0], "naive P = 0.05", data.inks);
+    limit(axes, cohort.limits[1], "corrected P = 0.05", data.inks);
+    drawStatistic(axes, {at: cohort.cut, chi2: cohort.chi2, toward: cohort.toward, best: cohort.best, chosen}, data);
+    const nearest = event => {
+      const x = event.clientX - axes.root.getBoundingClientRect().left;
+      const far = cohort.cut.map(cut => Math.abs(axes.x(cut) - x));
+      choose(far.indexOf(Math.min(...far)));
+    };
+    axes.root.addEventListener("click", nearest);
+    axes.root.classList.add("explore-click");
+    return axes.root;
+  }
+
+  function split(width) {
+    const most = 1.3 * Math.max(...cohort.count), {styles, inks} = data;
+    const axes = panel({
+      ...common(), width, height: 280, title: "The cohort, split", x: covariate(5),
+      y: {domain: [0, most], ticks: roundTicks(most, 5), label: "Patients"},
+      label: alone("A histogram of the whole cohort, split at the chosen cut."),
+    });
+    const hatch = draw(draw(axes.root, "defs"), "pattern", {
+      id: "explore-hatch", width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)",
+    });
+    draw(hatch, "rect", {width: 6, height: 6, fill: styles.high.colour});
+    draw(hatch, "line", {x1: 0, x2: 0, y1: 0, y2: 6, stroke: "white", "stroke-width": 2});
+    cohort.count.forEach((count, bin) => {
+      const low = cohort.count_low[chosen][bin], x = axes.x(cohort.edges[bin]);
+      const box = (from, to, fill) => to > from && draw(axes.root, "rect", {
+        x: x + 0.5, width: axes.x(cohort.edges[bin + 1]) - x - 1, y: axes.y(to), height: axes.y(from) - axes.y(to), fill,
+      });
+      box(0, low, styles.low.colour);
+      box(low, count, "url(#explore-hatch)");
+    });
+    const x = axes.x(cohort.cut[chosen]);
+    draw(axes.root, "line", {x1: x, x2: x, y1: axes.base, y2: axes.top, stroke: inks.ink, "stroke-width": 1.6, "stroke-dasharray": "5 4"});
+    key(axes.root, axes.right - 118, axes.top + 18, {...styles.low, dash: ""}, `low, n = ${cohort.n_low[chosen]}`);
+    key(axes.root, axes.right - 118, axes.top + 36, {...styles.high, dash: "3 2"}, `high, n = ${cohort.n_high[chosen]}`);
+    return axes.root;
+  }
+
+  function survival(width) {
+    const axes = panel({
+      ...common(), width, height: 280, below: 52, title: cohort.outcome,
+      x: {domain: [-0.03 * cohort.last, 1.02 * cohort.last], ticks: cohort.months, label: "Months"},
+      y: {domain: [-0.02, 1.04], ticks: [0, 0.25, 0.5, 0.75, 1], label: "Survival"},
+      label: alone("Kaplan-Meier curves of the low and the high group, with numbers at risk."),
+    });
+    drawCurves(axes, cohort.curves[chosen], cohort.months, data.days_per_month, data);
+    ["low", "high"].forEach((name, row) => key(axes.root, axes.right - 150, axes.top + 18 + 18 * row, data.styles[name],
+      `${name}, events ${cohort[`events_${name}`][chosen]}`));
+    return axes.root;
+  }
+
+  home.hidden = false;
+  take(cohort);
+  redrawWhenResized(panels, redraw);
+}
+
+// ------------------------------------------------------------------ 4. cohorts without effect
+
+function exploreNulls(home, data) {
+  const {printed, level} = data.chi2;
+  let random, bests, last;
+  const options = (values, words) => values.map(value => make("option", {value}, words(value)));
+  const distinct = name => [...new Set(data.shares.map(row => row[name]))];
+  const least = make("select", {id: "explore-least", onchange: begin}, ...options(distinct("min_group"), String));
+  const censoring = make("select", {id: "explore-censoring", onchange: begin},
+    ...options(distinct("censoring"), share => `${Math.round(100 * share)}%`));
+  const seed = make("input", {type: "number", id: "explore-seed", min: 0, max: 4294967295, step: 1, value: 1, onchange: begin});
+  const field = (input, words) => make("div", {class: "explore-field"}, make("label", {for: input.id}, words), input);
+  const said = make("p", {class: "explore-said", "aria-live": "polite"});
+  const cards = make("dl", {class: "explore-cards"});
+  const panels = make("div", {class: "explore-panels"});
+  home.classList.add("explore-simulated");
+  home.append(
+    make("p", {class: "explore-kind"}, make("strong", {}, "SIMULATED"),
+      ` ${data.n} invented patients a cohort, in which the covariate has nothing to do with survival.`),
+    make("div", {class: "explore-row"}, field(least, "Least patients a side"), field(censoring, "Censored"), field(seed, "Seed")),
+    make("div", {class: "explore-row"}, button("Draw a cohort", () => more(1)), button("Draw 100", () => more(100)),
+      button("Draw 1,000", () => more(1000)), button("Start again", begin)),
+    said, cards, panels);
+
+  function begin() {
+    random = mulberry32(Number(seed.value));
+    bests = [];
+    more(1);
+  }
+
+  function more(count) {
+    for (let i = 0; i < count; i += 1) {
+      const cohort = nullCohort(random, data.n, Number(censoring.value)), rows = scanOne(cohort, Number(least.value));
+      last = {cohort, rows, best: bestOf(rows)};
+      bests.push(rows[last.best].chi2);
+    }
+    tell();
+    redraw();
+  }
+
+  function tell() {
+    const expected = data.shares.find(row => row.min_group === Number(least.value) && row.censoring === Number(censoring.value));
+    const best = last.rows[last.best], total = bests.length;
+    const reached = limit => bests.filter(chi2 => chi2 >= limit * (1 - TIE)).length;
+    const counted = (limit, words, share) => {
+      const many = reached(limit), own = many / total;
+      return card(words, `${many} of ${total}`, `${showShare(own)}, with a standard error of ` +
+        `${showShare(Math.sqrt(own * (1 - own) / total))}. Expected: ${showShare(share)}, from ` +
+        `${expected.replicates.toLocaleString("en")} cohorts drawn in Python.`);
+    };
+    said.textContent = `Cohort ${total}: the best of ${last.rows.length} cuts sets ${best.nLow} against ${data.n - best.nLow} patients ` +
+      `and has a chi-square of ${best.chi2.toFixed(2)}. So far ${reached(printed)} of ${total} reach ${printed}, and ` +
+      `${reached(level)} have P below 0.05.`;
+    cards.replaceChildren(counted(printed, `Best cut reaches ${printed}`, expected.printed),
+      counted(level, "Best cut has P < 0.05", expected.level));
+  }
+
+  function redraw() {
+    const whole = panels.clientWidth;
+    if (!whole) return;
+    const [one, two] = widths(whole, 0.5);
+    panels.replaceChildren(statistic(one), survival(two), histogram(whole));
+  }
+
+  function statistic(width) {
+    const {rows, best} = last, chi2 = rows.map(row => row.chi2), most = 1.2 * Math.max(printed, ...chi2);
+    const axes = panel({
+      width, height: 280, inks: data.inks, title: "The last cohort, every cut",
+      x: {domain: [0, data.n], ticks: roundTicks(data.n, 6), label: "Patients in the low group"},
+      y: {domain: [0, most], ticks: roundTicks(most, 5), label: "Log-rank chi-square"},
+      label: "SIMULATED. A spike for the chi-square at every cut of the last cohort; the best is ringed.",
+    });
+    limit(axes, printed, String(printed), data.inks);
+    drawStatistic(axes, {at: rows.map(row => row.nLow), chi2, toward: rows.map(row => Math.sign(row.statistic)), best, chosen: best}, data);
+    return axes.root;
+  }
+
+  function survival(width) {
+    const {cohort, rows, best} = last, {cut} = rows[best];
+    const end = Math.max(...cohort.time) / data.days_per_month, months = roundTicks(end, 5);
+    const sides = [value => value <= cut, value => value > cut].map(side => cohort.x.flatMap((value, i) => side(value) ? [i] : []));
+    const asked = months.map(month => month * data.days_per_month);
+    const axes = panel({
+      width, height: 280, below: 52, inks: data.inks, title: "Split at its best cut",
+      x: {domain: [-0.03 * end, 1.02 * end], ticks: months, label: "Months"},
+      y: {domain: [-0.02, 1.04], ticks: [0, 0.25, 0.5, 0.75, 1], label: "Survival"},
+      label: "SIMULATED. Kaplan-Meier curves of the two sides of the best cut, with numbers at risk.",
+    });
+    drawCurves(axes, sides.map(side => kaplanMeier(cohort, side, asked)), months, data.days_per_month, data);
+    ["low", "high"].forEach((name, row) =>
+      key(axes.root, axes.right - 118, axes.top + 18 + 18 * row, data.styles[name], `${name}, n = ${sides[row].length}`));
+    return axes.root;
+  }
+
+  function histogram(width) {
+    const step = 0.5, bins = new Array(Math.ceil(Math.max(12, ...bests) / step) + 1).fill(0);
+    for (const chi2 of bests) bins[Math.floor(chi2 / step)] += 1;
+    const most = 1.2 * Math.max(4, ...bins);
+    const axes = panel({
+      width, height: 260, inks: data.inks, title: "The best cuts of all cohorts so far",
+      x: {domain: [0, bins.length * step], ticks: roundTicks(bins.length * step, 8), label: "Chi-square of the best cut"},
+      y: {domain: [0, most], ticks: roundTicks(most, 4), label: "Cohorts"},
+      label: "SIMULATED. A histogram of the chi-squares of the best cuts. The counts are in the text above.",
+    });
+    bins.forEach((count, bin) => draw(axes.root, "rect", {
+      x: axes.x(bin * step) + 0.5, width: axes.x(step) - axes.x(0) - 1, fill: data.inks.bar,
+      y: axes.y(count), height: axes.base - axes.y(count),
+    }));
+    for (const [limit, words] of [[level, "P = 0.05"], [printed, String(printed)]]) {
+      const x = axes.x(limit);
+      draw(axes.root, "line", {x1: x, x2: x, y1: axes.base, y2: axes.top, stroke: data.inks.alert, "stroke-dasharray": "6 4"});
+      draw(axes.root, "text", {x: x + (limit === level ? -5 : 5), y: axes.top + 15, fill: data.inks.alert, class: "halo",
+        "text-anchor": limit === level ? "end" : "start"}, words);
+    }
+    return axes.root;
+  }
+
+  home.hidden = false;
+  begin();
+  redrawWhenResized(panels, redraw);
+}
+
+// ------------------------------------------------------------------ start
+
+// For the tests, and for whoever would check it in the browser's console.
+window.survaudit = {mulberry32, nullCohort, scanOne, bestOf, kaplanMeier};
+for (const home of document.querySelectorAll(".explore[data-explore]")) {
+  const page = home.dataset.explore;
+  const data = JSON.parse(document.getElementById(`explore-${page}-data`).textContent);
+  ({cut: exploreCut, nulls: exploreNulls})[page](home, data);
+}
+})();
