@@ -26,7 +26,7 @@ function make(name, attributes = {}, ...children) {
 function draw(parent, name, attributes = {}, text = "") {
   const element = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  if (text) element.textContent = text;
+  element.textContent = text;
   parent.append(element);
   return element;
 }
@@ -201,6 +201,7 @@ function kaplanMeier({time, event}, patients, asked) {
 // ------------------------------------------------------------------ what both pages share
 
 const showP = p => p < 0.001 ? "below 0.001" : p.toFixed(p < 0.1 ? 3 : 2);
+const thousands = count => count.toLocaleString("en");
 const showShare = share => `${(100 * share).toFixed(1)}%`;
 const button = (words, onclick) => make("button", {type: "button", class: "explore-button", onclick}, words);
 
@@ -227,20 +228,20 @@ const widths = (whole, share) => whole < 600 ? [whole, whole] : [share * whole -
 function exploreCut(home, data) {
   let cohort = data.cohorts[0], chosen = cohort.best;
   const slider = make("input", {type: "range", id: "explore-cut", min: 0, step: 1, oninput: () => choose(Number(slider.value))});
-  const label = make("label", {for: "explore-cut"});
+  const label = make("label", {for: "explore-cut"}), value = make("span", {"aria-hidden": "true"});
   const said = make("p", {class: "explore-said", "aria-live": "polite"});
   const cards = make("dl", {class: "explore-cards"});
   const kind = make("p", {class: "explore-kind"});
-  const panels = make("div", {class: "explore-panels"});
+  const above = make("div", {class: "explore-panels"}), panels = make("div", {class: "explore-panels"});
   const switches = data.cohorts.map((own, i) => make("label", {class: "explore-choice"},
     make("input", {type: "radio", name: "explore-cohort", checked: i === 0, onchange: () => take(own)}),
     `${own.title} (${own.kind})`));
   home.append(
     make("fieldset", {class: "explore-row"}, make("legend", {}, "Cohort"), ...switches), kind,
-    make("div", {class: "explore-slider"}, label, slider),
+    make("div", {class: "explore-slider"}, label, value, slider),
     make("div", {class: "explore-row"}, button("Lower cut", () => choose(chosen - 1)),
       button("Higher cut", () => choose(chosen + 1)), button("Best cut", () => choose(cohort.best))),
-    said, cards, panels);
+    above, said, cards, panels);
 
   const named = cut => `${cut}${cohort.unit}`;
 
@@ -258,14 +259,16 @@ function exploreCut(home, data) {
     const at = name => cohort[name][chosen];
     slider.value = chosen;
     slider.setAttribute("aria-valuetext", named(at("cut")));
+    value.textContent = named(at("cut"));
     said.textContent = `Cut ${named(at("cut"))}, ${at("n_low")} against ${at("n_high")} patients with ` +
       `${at("events_low")} against ${at("events_high")} events: chi-square ${at("chi2").toFixed(2)}, ` +
       `naive P ${showP(at("p"))}, corrected P ${showP(at("corrected"))}.` +
       (chosen === cohort.best ? " This is the best cut of all." : "");
     cards.replaceChildren(
-      card("Naive P", showP(at("p")), "The chance of such a chi-square if this cut had been fixed before anyone saw the data."),
-      card("Corrected P", showP(at("corrected")), `The chance that the best of all ${cohort.cut.length} cuts does at least as ` +
-        `well when ${cohort.covariate} is shuffled among the patients (${cohort.replicates.toLocaleString("en")} times).`));
+      card("Naive P", showP(at("p")), `If ${cohort.covariate} means nothing: the chance of such a chi-square or a larger one ` +
+        "at a cut that was fixed before anyone saw the data."),
+      card("Corrected P", showP(at("corrected")), `If ${cohort.covariate} means nothing: the chance that the best of all ` +
+        `${cohort.cut.length} cuts reaches it, by ${thousands(cohort.replicates)} shuffles of ${cohort.covariate}.`));
     redraw();
   }
 
@@ -273,7 +276,8 @@ function exploreCut(home, data) {
     const whole = panels.clientWidth;
     if (!whole) return;
     const [narrow, wide] = widths(whole, 0.42);
-    panels.replaceChildren(statistic(whole), split(narrow), survival(wide));
+    above.replaceChildren(statistic(whole));
+    panels.replaceChildren(split(narrow), survival(wide));
   }
 
   const common = () => ({kind: cohort.kind, frame: cohort.frame, inks: data.inks});
@@ -293,9 +297,9 @@ function exploreCut(home, data) {
       y: {domain: [0, most], ticks: roundTicks(most, 5), label: "Log-rank chi-square"},
       label: alone("A spike for the chi-square at every cut; the best is ringed, the chosen one is filled."),
     });
+    drawStatistic(axes, {at: cohort.cut, chi2: cohort.chi2, toward: cohort.toward, best: cohort.best, chosen}, data);
     limit(axes, cohort.limits[0], "naive P = 0.05", data.inks);
     limit(axes, cohort.limits[1], "corrected P = 0.05", data.inks);
-    drawStatistic(axes, {at: cohort.cut, chi2: cohort.chi2, toward: cohort.toward, best: cohort.best, chosen}, data);
     const nearest = event => {
       const x = event.clientX - axes.root.getBoundingClientRect().left;
       const far = cohort.cut.map(cut => Math.abs(axes.x(cut) - x));
@@ -397,13 +401,13 @@ function exploreNulls(home, data) {
     const reached = limit => bests.filter(chi2 => chi2 >= limit * (1 - TIE)).length;
     const counted = (limit, words, share) => {
       const many = reached(limit), own = many / total;
-      return card(words, `${many} of ${total}`, `${showShare(own)}, with a standard error of ` +
+      return card(words, `${thousands(many)} of ${thousands(total)}`, `${showShare(own)}, with a standard error of ` +
         `${showShare(Math.sqrt(own * (1 - own) / total))}. Expected: ${showShare(share)}, from ` +
-        `${expected.replicates.toLocaleString("en")} cohorts drawn in Python.`);
+        `${thousands(expected.replicates)} cohorts drawn in Python.`);
     };
-    said.textContent = `Cohort ${total}: the best of ${last.rows.length} cuts sets ${best.nLow} against ${data.n - best.nLow} patients ` +
-      `and has a chi-square of ${best.chi2.toFixed(2)}. So far ${reached(printed)} of ${total} reach ${printed}, and ` +
-      `${reached(level)} have P below 0.05.`;
+    said.textContent = `Cohort ${thousands(total)}: the best of ${last.rows.length} cuts sets ${best.nLow} against ` +
+      `${data.n - best.nLow} patients and has a chi-square of ${best.chi2.toFixed(2)}. So far ${thousands(reached(printed))} of ` +
+      `${thousands(total)} reach ${printed}, and ${thousands(reached(level))} have P below 0.05.`;
     cards.replaceChildren(counted(printed, `Best cut reaches ${printed}`, expected.printed),
       counted(level, "Best cut has P < 0.05", expected.level));
   }
@@ -423,8 +427,9 @@ function exploreNulls(home, data) {
       y: {domain: [0, most], ticks: roundTicks(most, 5), label: "Log-rank chi-square"},
       label: "SIMULATED. A spike for the chi-square at every cut of the last cohort; the best is ringed.",
     });
+    const toward = rows.map(row => Math.sign(row.statistic));
+    drawStatistic(axes, {at: rows.map(row => row.nLow), chi2, toward, best, chosen: best}, data);
     limit(axes, printed, String(printed), data.inks);
-    drawStatistic(axes, {at: rows.map(row => row.nLow), chi2, toward: rows.map(row => Math.sign(row.statistic)), best, chosen: best}, data);
     return axes.root;
   }
 
@@ -459,12 +464,12 @@ function exploreNulls(home, data) {
       x: axes.x(bin * step) + 0.5, width: axes.x(step) - axes.x(0) - 1, fill: data.inks.bar,
       y: axes.y(count), height: axes.base - axes.y(count),
     }));
-    for (const [limit, words] of [[level, "P = 0.05"], [printed, String(printed)]]) {
-      const x = axes.x(limit);
+    // Their names stand one above the other, since the two lines are close.
+    [[printed, String(printed)], [level, "P = 0.05"]].forEach(([chi2, words], row) => {
+      const x = axes.x(chi2);
       draw(axes.root, "line", {x1: x, x2: x, y1: axes.base, y2: axes.top, stroke: data.inks.alert, "stroke-dasharray": "6 4"});
-      draw(axes.root, "text", {x: x + (limit === level ? -5 : 5), y: axes.top + 15, fill: data.inks.alert, class: "halo",
-        "text-anchor": limit === level ? "end" : "start"}, words);
-    }
+      draw(axes.root, "text", {x: x + 5, y: axes.top + 15 + 16 * row, fill: data.inks.alert, class: "halo"}, words);
+    });
     return axes.root;
   }
 

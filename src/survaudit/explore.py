@@ -30,7 +30,7 @@ class EveryCut:
         By cut, (1 + exceedances) / (1 + replicates), where an exceedance is a permutation whose best
         cut has at least the chi-square of this one.
     critical : float
-        Chi-squares above this one have a corrected P of at most 0.05.
+        Chi-squares above this one have a corrected P of at most 0.05; infinite if permutations are too few for any.
     replicates : int
         Permutations.
     x : (n,) array
@@ -107,7 +107,7 @@ def every_cut(
         (kaplan_meier(days[low], status[low], label="low"), kaplan_meier(days[high], status[high], label="high"))
         for low, high in sides
     )
-    # The P of a value above this one counts the larger maxima only: at most so many may be left.
-    left = max(int(LEVEL * (1 + total)) - 1, 0)
-    critical = float(np.sort(maxima)[::-1][left]) if left < total else 0.0
+    # Above the critical value at most so many maxima are left; with few permutations, not even none is few enough.
+    few = int(LEVEL * (1 + total))
+    critical = float(np.append(np.inf, np.sort(maxima)[::-1])[few])
     return EveryCut(scan, (1 + reached.sum(axis=0)) / (1 + total), critical, total, values, curves)
