@@ -401,9 +401,9 @@ function exploreNulls(home, data) {
     const reached = limit => bests.filter(chi2 => chi2 >= limit * (1 - TIE)).length;
     const counted = (limit, words, share) => {
       const many = reached(limit), own = many / total;
-      return card(words, `${thousands(many)} of ${thousands(total)}`, `${showShare(own)}, with a standard error of ` +
-        `${showShare(Math.sqrt(own * (1 - own) / total))}. Expected: ${showShare(share)}, from ` +
-        `${thousands(expected.replicates)} cohorts drawn in Python.`);
+      const error = total < 30 ? "" : `, with a standard error of ${showShare(Math.sqrt(own * (1 - own) / total))}`;
+      return card(words, `${thousands(many)} of ${thousands(total)}`, `${showShare(own)}${error}. ` +
+        `Expected: ${showShare(share)}, from ${thousands(expected.replicates)} cohorts drawn in Python.`);
     };
     said.textContent = `Cohort ${thousands(total)}: the best of ${last.rows.length} cuts sets ${best.nLow} against ` +
       `${data.n - best.nLow} patients and has a chi-square of ${best.chi2.toFixed(2)}. So far ${thousands(reached(printed))} of ` +

@@ -47,6 +47,11 @@ class EveryCut:
     curves: tuple[tuple[KaplanMeier, KaplanMeier], ...]
     method: str = "single-step maximum permutation (Westfall and Young 1993)"
 
+    @property
+    def best(self) -> int:
+        """The place of the best cut, the smallest among equals."""
+        return int(np.flatnonzero(self.scan.cut == self.scan.best.cut)[0])
+
     def to_frame(self) -> pd.DataFrame:
         """Return one row a cut: that of the scan, with the P corrected for the choice among all cuts."""
         return self.scan.to_frame().assign(corrected_p=self.corrected)

@@ -73,7 +73,7 @@ class Cohort:
             "frame": KIND_COLOURS.get(self.kind, ""),
             "n": scan.n,
             "events": scan.events,
-            "best": int(np.flatnonzero(scan.cut == scan.best.cut)[0]),
+            "best": self.every.best,
             "replicates": self.every.replicates,
             "limits": _round([chi2_of_p(LEVEL), self.every.critical], 4),
             "cut": _round(scan.cut, 6),
