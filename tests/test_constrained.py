@@ -17,8 +17,9 @@ from lifelines.statistics import logrank_test
 from survaudit.claims import Claim, Verdict, read_claims
 from survaudit.cohort.tables import Supplement
 from survaudit.constrained import constrain, medians_many, statements, values_of
-from survaudit.ensemble import PRIORS, Ensemble, draw
+from survaudit.ensemble import PRIORS, Ensemble, bands, draw
 from survaudit.errors import ClaimError, InputError
+from survaudit.figures.constrained import draw_narrowed
 from survaudit.follow_up import SUPPLIED, FollowUp
 from survaudit.ledger import Ledger, audit
 from survaudit.supplied import Supplied
@@ -189,6 +190,19 @@ def test_statements_that_no_follow_up_meets_are_told_with_their_counts(
         constrain(ensemble, statements({**invented, **never}))
     with pytest.raises(InputError, match="expected one or more"):
         constrain(ensemble, ())
+
+
+def test_the_figure_shows_the_bands_with_and_without(ensemble: Ensemble, invented: dict[str, Claim]) -> None:
+    grid, groups = np.arange(0, 1200, 100), ("CART1", "CART+HSCT")
+    kept = constrain(ensemble, statements(invented)).ensemble
+    before, after = (bands(part, "OS", groups, grid) for part in (ensemble, kept))
+    figure = draw_narrowed(before, after, groups, "a title")
+    assert figure.get_suptitle() == "COMPATIBLE: a title"
+    for axis, group in zip(figure.axes, groups, strict=True):
+        drawn = [line.get_ydata() for line in axis.lines]
+        expected = [(after, "q50"), (before, "q05"), (before, "q50"), (before, "q95")]
+        for line, (table, quantile) in zip(drawn, expected, strict=True):
+            np.testing.assert_array_equal(line, table.loc[table["group"] == group, quantile])
 
 
 # ------------------------------------------------------------------ reading them

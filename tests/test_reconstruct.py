@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from survaudit.decoding import DECODED, WITH_NUMBERS, WITHOUT_NUMBERS
 from survaudit.digitised import Clicks, check_clicks, click, drops, monotone, read_at_risk, read_clicks
 from survaudit.errors import InputError, SourceFileError
-from survaudit.figures.reconstruction import draw_reconstruction
+from survaudit.figures.reconstruction import draw_clicks, draw_matchings, draw_reconstruction
 from survaudit.hazards import firth_cox
+from survaudit.linking import Matchings
 from survaudit.reconstruct import Reconstruction, reconstruct
 from survaudit.survival import KaplanMeier, kaplan_meier, restricted_mean
 
@@ -439,3 +440,23 @@ def test_the_figure_says_its_kind_and_shows_every_click() -> None:
     for one, other in combinations(arms, 2):
         with pytest.raises(InputError, match="one endpoint"):
             draw_reconstruction([one, replace(other, endpoint="LFS")])
+
+
+def test_clicks_lie_on_the_figure_of_the_known_curves() -> None:
+    _, clicks = exact_curve([(9, 1), (21, 1), (30, 0)])
+    curve = kaplan_meier([9, 21, 30], [1, 1, 0], label="CART1")
+    axis = draw_clicks([curve], [clicks]).axes[0]
+    (crosses,) = [line for line in axis.lines if line.get_marker() == "x"]
+    np.testing.assert_allclose(crosses.get_xdata(), clicks.time_days / MONTH)
+    np.testing.assert_allclose(crosses.get_ydata(), clicks.survival)
+
+
+def test_the_figure_of_matchings_tells_each_share_once() -> None:
+    _, clicks = exact_curve([(9, 1), (21, 1), (30, 0)])
+    found = reconstruct(clicks, 3, arm="CART1", endpoint="OS")
+    possible = np.array([[True, True, False], [True, True, False], [False, False, True]])
+    figure = draw_matchings(Matchings("CART1", "OS", found, (4, 5, 6), possible, 2))
+    assert figure.get_suptitle().startswith("RECONSTRUCTED")
+    told = [text.get_text() for text in figure.axes[0].texts]
+    assert told == ["50%"] * 4 + ["100%"]
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["4", "5", "6"]
