@@ -131,10 +131,14 @@ def attainable(
     before = _forced(intervals)
     places = {interval.patient: place for place, interval in enumerate(intervals)}
     others = {places[patient]: place for patient, place in (also or {}).items()}
-    return any(
-        _schedulable(others | dict(zip((places[patient] for patient in dealt), ranks, strict=True)), before)
-        for dealt in itertools.permutations(group)
-    )
+    # Most ways to deal are ruled out by how many events must come before or after one; that is quick to ask.
+    least, most = 1 + before.sum(axis=0), len(intervals) - before.sum(axis=1)
+    for dealt in itertools.permutations(places[patient] for patient in group):
+        given = dict(zip(dealt, ranks, strict=True))
+        possible = all(least[event] <= place <= most[event] for event, place in given.items())
+        if possible and _schedulable(others | given, before):
+            return True
+    return False
 
 
 def _forced(intervals: Sequence[Interval]) -> np.ndarray:
