@@ -24,7 +24,7 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 unexport SOURCE_DATE_EPOCH
 
 .DEFAULT_GOAL := help
-.PHONY: help book test serve follow-up-template data montecarlo conditioned synthetic sync lock format lint clean
+.PHONY: help book test audit pdf zip serve follow-up-template data montecarlo conditioned synthetic sync lock format lint clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -55,6 +55,22 @@ book: $(READY)  ## build the book and say where it is; FOLLOW_UP=file builds it 
 
 test: book  ## build the book and run all tests
 	@$(BIN)/python -m pytest
+
+# Everything anew, and every step even after one that failed: the last one tells what went wrong and fails.
+audit: $(READY)  ## rebuild from the raw bytes, twice, run all tests, and certify: _build/audit/certificate.html
+	@if [ -n "$(FOLLOW_UP)" ]; then echo "make: an audit is of the published edition; leave FOLLOW_UP out" >&2; exit 2; fi
+	@rm -rf _build/audit _build/.jupyter_cache $(SITE)
+	@mkdir -p _build/audit
+	-@$(MAKE) --no-print-directory book
+	-@$(BIN)/python book/_tools/rebuild.py
+	-@$(BIN)/python -m pytest --junitxml=_build/audit/tests.xml
+	@$(BIN)/python -m survaudit audit
+
+pdf: book  ## print the whole book as one PDF (needs Chromium)
+	@$(BIN)/python book/_tools/print_book.py $(SITE) $(BUILD)/survaudit.pdf
+
+zip: book  ## pack the site to read offline
+	@$(BIN)/python book/_tools/pack.py $(SITE) $(BUILD)/survaudit-offline.zip
 
 serve: book  ## build the book and serve it on this machine at http://localhost:8000
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(SITE) 8000

@@ -15,6 +15,7 @@ from survaudit.ledger import Ledger, audit
 
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT / "book" / "_ext"))
+sys.path.insert(0, str(PROJECT / "book" / "_tools"))
 sys.path.insert(0, str(PROJECT / "tests"))
 
 # `make test` takes the quick profile; HYPOTHESIS_PROFILE=deep looks longer.

@@ -16,7 +16,7 @@ NAMES = re.compile(
     r"""
     Supplementary\ (?:Tables?|Figures?)\ \d(?:\ and\ \d)?   # of the paper
     | Tables?\ \d(?:\ and\ \d)? | Figures?\ \d
-    | CD19[+-]? | h?CART\d*s? | Attribution\ 4\.0           # names
+    | CD19[+-]? | h?CART\d*s? | Attribution\ 4\.0 | SHA256SUMS  # names
     | grade\ 5 | row\ 0                                     # the top of a scale, the header's place
     """,
     re.VERBOSE,
@@ -100,6 +100,7 @@ def prose(text: str) -> str:
     text = re.sub(r"`[^`]*`", "", text)  # code in a sentence
     text = re.sub(r"\]\([^)]*\)", "]", text)  # where links lead
     text = re.sub(r"^:+\{.*$|^:[a-z_-]+:.*$", "", text, flags=re.MULTILINE)  # directives and their options
+    text = re.sub(r"^\([a-z0-9-]+\)=$", "", text, flags=re.MULTILINE)  # places that links lead to
     return re.sub(r"^\d\. ", "", text, flags=re.MULTILINE)
 
 

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeVar
 
+from survaudit.certificate import certify, read_rebuild, read_tests, to_json
+from survaudit.certificate_page import to_html
 from survaudit.claims import read_claims
-from survaudit.cohort.tables import read_supplement, write_tidy
+from survaudit.cohort.tables import RAW_FILES, Supplement, read_supplement, write_tidy
 from survaudit.completions import write_extremes
 from survaudit.conditioned import run_search
-from survaudit.errors import SurvAuditError
+from survaudit.errors import SourceFileError, SurvAuditError
 from survaudit.examples import write_examples
+from survaudit.fingerprints import SUMS, fingerprints, read_sums
 from survaudit.ledger import audit
 from survaudit.montecarlo import run_studies
 from survaudit.no_effect_studies import CODE, studies
 from survaudit.supplied import read_supplied, supplied_by_user, write_template
+
+Record = TypeVar("Record")
 
 
 def write_data(data: Path) -> int:
@@ -35,6 +43,51 @@ def print_ledger(data: Path) -> int:
         print(f"unexpected: {row.claim.id} is {row.verdict}, the register expects {row.expected}")
     # What paper and a supplied follow-up do not agree on is a finding, and no failure.
     return int(any(not row.with_follow_up for row in ledger.unexpected))
+
+
+def write_certificate(data: Path) -> int:
+    """Write the certificate of the audit beside the records of its tests and second build; fail if not reproduced."""
+    project = data.parent
+    folder, sums = project / "_build" / "audit", project / "_build" / "html" / SUMS
+    supplement = read_supplement(data / "raw")
+    problems = _tidy_problems(data / "tidy", supplement)
+    tests = _read_record(read_tests, folder / "tests.xml", problems)
+    rebuild = _read_record(read_rebuild, folder / "rebuild.json", problems)
+    if _read_record(read_sums, sums, problems) not in (None, fingerprints(sums.parent)):
+        problems.append(f"the site is not what {sums} says: run `make book`")
+    inputs = [*(data / "raw" / name for name in RAW_FILES), data / "claims.yml", project / "requirements.lock"]
+    outputs = [*sorted((data / "tidy").glob("*.csv")), *([sums] if sums.is_file() else [])]
+    ledger = audit(supplement, read_claims(data / "claims.yml"))
+    certificate = certify(
+        ledger, project, inputs=inputs, outputs=outputs, tests=tests, rebuild=rebuild, problems=problems
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "audit.json").write_text(to_json(certificate), encoding="utf-8")
+    (folder / "certificate.html").write_text(to_html(certificate), encoding="utf-8")
+    for reason in certificate.reasons:
+        print(f"not reproduced: {reason}")
+    print(f"{'reproduced' if certificate.reproduced else 'NOT reproduced'}: {folder / 'certificate.html'}")
+    return int(not certificate.reproduced)
+
+
+def _read_record(read: Callable[[Path], Record], path: Path, problems: list[str]) -> Record | None:
+    """Return a record, or None and one more problem."""
+    try:
+        return read(path)
+    except SourceFileError as error:
+        problems.append(str(error))
+        return None
+
+
+def _tidy_problems(tidy: Path, supplement: Supplement) -> list[str]:
+    """Return the committed tidy tables that the raw bytes do not give."""
+    with TemporaryDirectory() as scratch:
+        written = [(path.name, path.read_bytes()) for path in write_tidy(supplement, Path(scratch))]
+    return [
+        f"{tidy / name} is not what the raw bytes give"
+        for name, content in written
+        if not (tidy / name).is_file() or (tidy / name).read_bytes() != content
+    ]
 
 
 def compute_montecarlo(data: Path) -> int:
@@ -69,6 +122,7 @@ def compute_no_effect(data: Path) -> int:
 
 
 COMMANDS = {
+    "audit": write_certificate,
     "conditioned": search_conditioned,
     "data": write_data,
     "ledger": print_ledger,

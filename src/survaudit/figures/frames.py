@@ -2,34 +2,51 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from html import escape
 
 import pandas as pd
 
 
 class FrameTable:
-    """A data frame as a plain HTML table that scrolls by itself where a page is narrow.
+    """A data frame as a plain HTML table that scrolls by itself where a page is narrow, with its CSV.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         Shown with its columns as the header; a named index becomes the first column.
     label : str
-        What the table holds, for readers who hear it.
+        What the table holds, for readers who hear it; the CSV is named after it.
+    full : pandas.DataFrame, optional
+        What the CSV holds where the table shows only a part.
     """
 
-    def __init__(self, frame: pd.DataFrame, label: str) -> None:
-        flat = frame.set_axis(list(frame.columns), axis="columns")  # a named column axis would head an empty cell
-        self.frame = flat.reset_index() if any(flat.index.names) else flat
+    def __init__(self, frame: pd.DataFrame, label: str, *, full: pd.DataFrame | None = None) -> None:
+        self.frame = _flat(frame)
+        self.full = self.frame if full is None else _flat(full)
         self.label = label
 
     def _repr_html_(self) -> str:
         table = self.frame.to_html(index=False, border=0, classes="frame-table", na_rep="", justify="unset")
-        return _scrolling(table, self.label)
+        return _scrolling(table, self.label) + _download(self.full, self.label)
 
     def __repr__(self) -> str:
         """Return the table as plain text, for readers without HTML."""
         return self.frame.to_string(index=False)
+
+
+def _flat(frame: pd.DataFrame) -> pd.DataFrame:
+    flat = frame.set_axis(list(frame.columns), axis="columns")  # a named column axis would head an empty cell
+    return flat.reset_index() if any(flat.index.names) else flat
+
+
+def _download(frame: pd.DataFrame, label: str) -> str:
+    # The file travels inside the link, so that it is there in a notebook too; the book lays it beside the page.
+    name = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")
+    content = base64.b64encode(frame.to_csv(index=False, lineterminator="\n").encode()).decode()
+    link = f'<a download="{name}.csv" href="data:text/csv;base64,{content}">{escape(label)} (CSV)</a>'
+    return f'<p class="table-download">{link}</p>'
 
 
 def _scrolling(table: str, label: str) -> str:

@@ -27,7 +27,16 @@ LABELS = {
 
 
 class LedgerTable:
-    """A ledger as an HTML table, one row a claim; on a narrow page each row becomes a card."""
+    """A ledger as an HTML table, one row a claim; on a narrow page each row becomes a card.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    link_pages : bool
+        Link each row to the cell that settles it: the page's target ``settles-<id>``.
+    anchors : bool
+        Make each row a place to link to, ``claim-<id>``.
+    """
 
     def __init__(self, ledger: Ledger, *, link_pages: bool = False, anchors: bool = False) -> None:
         self.ledger = ledger
@@ -49,7 +58,7 @@ class LedgerTable:
     def _row(self, row: LedgerRow) -> str:
         claim = row.claim
         page = PurePosixPath(claim.notebook).stem
-        link = f' <a href="{page}.html">Notebook {page[:2]}</a>' if self.link_pages else ""
+        link = f' <a href="{page}.html#settles-{escape(claim.id)}">Notebook {page[:2]}</a>' if self.link_pages else ""
         recomputed = {name: show_number(value) for name, value in row.finding.values.items()}
         numbers = (
             f'<td data-label="Printed">{_numbers(claim.printed)}</td>',
