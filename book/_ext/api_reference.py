@@ -145,7 +145,8 @@ def item_page(item: Item, links: Mapping[str, str]) -> str:
     """Return one function or class as Markdown, folded behind its name and summary."""
     found = sections(cleandoc(ast.get_docstring(item.node) or ""))
     summary, _, rest = found.pop("").partition("\n\n")
-    own = {name: target for name, target in links.items() if target != item.anchor}
+    here = item.anchor
+    own = {name: target for name, target in links.items() if target != here}
     parts = [f"```python\n{item.signature}\n```", as_markdown(rest, own)]
     for title in SECTIONS:
         text = found.get(title, "")

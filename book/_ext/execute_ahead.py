@@ -25,8 +25,6 @@ from sphinx.environment import BuildEnvironment
 from sphinx.errors import SphinxError
 from sphinx.util import logging
 
-from survaudit.warm import compile_kernels
-
 LOGGER = logging.getLogger(__name__)
 
 
@@ -110,6 +108,8 @@ async def execute_missing(env: BuildEnvironment, pages: list[str]) -> list[str]:
 
     missing = missing_notebooks(cache, env, pages)
     if missing:
+        from survaudit.warm import compile_kernels  # noqa: PLC0415 - a build with nothing to execute need not wait
+
         compile_kernels()
     await asyncio.gather(*(execute(*each) for each in missing))
     return sorted(failed)
