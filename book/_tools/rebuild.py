@@ -16,7 +16,17 @@ from pathlib import Path
 
 from survaudit.fingerprints import fingerprints
 
-SOURCES = ("_config.yml", "_toc.yml", "book", "data", "index.md", "notebooks", "requirements.lock", "src")
+SOURCES = (
+    "CONTRIBUTING.md",
+    "_config.yml",
+    "_toc.yml",
+    "book",
+    "data",
+    "index.md",
+    "notebooks",
+    "requirements.lock",
+    "src",
+)
 # As far from a usual machine as the settings go: the earliest time zone, the plainest locale.
 ELSEWHERE = {"PYTHONHASHSEED": "20211029", "TZ": "Pacific/Kiritimati", "LC_ALL": "C", "LANG": "C"}
 
