@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 from lifelines.statistics import logrank_test
 
+from survaudit.claims import half_unit, read_claims
 from survaudit.cohort.tables import Supplement
 from survaudit.conditioned import (
     KEPT,
@@ -94,6 +96,16 @@ def test_matches_are_all_that_a_plain_loop_finds(supplement: Supplement, mrd: np
         assert dict(zip(found["place"], found["best_of"], strict=True)) == expected
         seen += len(expected)
     assert seen > 5
+
+
+def test_what_was_searched_for_is_what_the_paper_prints(mrd: np.ndarray) -> None:
+    claims = read_claims("data/claims.yml")
+    printed = claims["mrd-chi-square"].printed["chi_square"]
+    assert WINDOWS["printed"] == tuple(float(Decimal(printed) + side * half_unit(printed)) for side in (-1, 1))
+    assert WINDOWS["near"][0] < WINDOWS["printed"][0] < WINDOWS["printed"][1] < WINDOWS["near"][1]
+    percent = float(claims["mrd-cut-point"].printed["percent"])
+    low, high = np.count_nonzero(mrd <= percent), np.count_nonzero(mrd < percent)
+    assert {f"{low}|{len(mrd) - low}": low, f"{high}|{len(mrd) - high}": high} == SPLITS
 
 
 def test_a_cell_is_the_first_that_were_found() -> None:

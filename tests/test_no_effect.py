@@ -18,6 +18,7 @@ from survaudit.__main__ import COMMANDS
 from survaudit.cohort import immortal_days
 from survaudit.cohort.assumptions import Assumptions
 from survaudit.cohort.endpoints import endpoints
+from survaudit.cohort.panels import PANELS
 from survaudit.cohort.tables import Supplement
 from survaudit.errors import InputError
 from survaudit.immortal import landmark, mantel_byar, permutation_p, split_at_switch
@@ -86,9 +87,9 @@ def test_windows_with_all_guarantees_are_the_intervals_of_the_book(supplement: S
     chosen = Assumptions(cd19_reading=reading, non_responder_lfs="event at assessment")
     intervals = {name: part.to_frame().set_index("patient") for name, part in endpoints(cohort, chosen).items()}
     given = {"hsct_relapse_recorded": reading == "relapse", "cut_off": "latest"}
-    for panel, (endpoint, *arms) in immortal_days.PANELS.items():
-        frame = immortal_days.windows(cohort, panel, immortal_days.panel_factors(panel), **given).set_index("patient")
-        expected = intervals[endpoint].loc[frame.index]
+    for letter, panel in PANELS.items():
+        frame = immortal_days.windows(cohort, letter, immortal_days.panel_factors(letter), **given).set_index("patient")
+        expected, arms = intervals[panel.endpoint].loc[frame.index], panel.groups
         assert set(frame["group"]) == set(arms)
         assert frame["low"].tolist() == expected["left_days"].tolist()
         assert frame["high"].tolist() == expected["right_days"].tolist()
@@ -96,7 +97,7 @@ def test_windows_with_all_guarantees_are_the_intervals_of_the_book(supplement: S
 
 
 def test_without_guarantees_every_window_is_the_same(supplement: Supplement) -> None:
-    for panel in immortal_days.PANELS:
+    for panel in PANELS:
         frame = immortal_days.windows(supplement.cohort, panel, ())
         assert frame["low"].nunique() == 1
         assert np.isinf(frame["high"]).all()

@@ -67,7 +67,7 @@ def orders_by_hand(own: list[Interval]) -> list[tuple[int, ...]]:
         day = -math.inf
         for interval in order:
             day = max(day, interval.left.day)  # the earliest time not before the last one, ends being orderable
-            if day >= interval.right.day and not day < interval.right.day:
+            if day >= interval.right.day:
                 break
         else:
             found.append(tuple(interval.patient for interval in order))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -137,7 +137,7 @@ class Conditioned:
         cells = [self.cell(window, least) for window in WINDOWS for least in LEAST_GROUPS]
         needed = np.flatnonzero(np.any(cells, axis=0))
         table = self.table.iloc[needed].reset_index(drop=True)
-        return Conditioned(table, self.days[needed], self.blocks, self.prior, self.endpoint, self.split)
+        return replace(self, table=table, days=self.days[needed])
 
 
 def search(cohort: pd.DataFrame, prior: Prior, most_blocks: int) -> Iterator[Conditioned]:
@@ -227,10 +227,9 @@ def one_in(found: Conditioned, *, window: str = "printed", least_group: int = 1)
 
 
 def _joined(parts: list[Conditioned]) -> Conditioned:
-    last = parts[-1]
     table = pd.concat([part.table for part in parts], ignore_index=True)
     days = np.concatenate([part.days for part in parts])
-    return Conditioned(table, days, last.blocks, last.prior, last.endpoint, last.split).trimmed()
+    return replace(parts[-1], table=table, days=days).trimmed()
 
 
 def file_name(prior: str, endpoint: str, split: str) -> str:

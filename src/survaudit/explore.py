@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from survaudit._ranked import count_argument, rank_cohort
-from survaudit._replicates import in_blocks
-from survaudit.cutpoint import LOG_RANK, TIE_TOLERANCE, CutScan, scan_one
-from survaudit.selection import KINDS, permuted
+from survaudit._ranked import rank_cohort
+from survaudit.cutpoint import TIE_TOLERANCE, CutScan, scan_one
+from survaudit.selection import largest_permuted
 from survaudit.survival import KaplanMeier, kaplan_meier
 
 LEVEL = 0.05  # the usual one
@@ -101,10 +99,10 @@ def every_cut(
     ([1, 4], True)
     """
     scan = scan_one(x, time_days, event, min_group=min_group, min_events=min_events)
-    cohort, total = rank_cohort(x, time_days, event), count_argument("replicates", replicates, least=1)
-    kind = KINDS[LOG_RANK, 1]
-    work = partial(permuted, cohort, cohort.candidates(), (int(min_group), int(min_events)), kind)
-    maxima = np.concatenate(in_blocks(work, total, rng))
+    maxima = largest_permuted(
+        rank_cohort(x, time_days, event), rng=rng, replicates=replicates, min_group=min_group, min_events=min_events
+    )
+    total = len(maxima)
     reached = maxima[:, None] >= scan.chi2 * (1 - TIE_TOLERANCE)
     values, days, status = np.asarray(x, dtype=float), np.asarray(time_days), np.asarray(event)
     sides = ((values <= cut, values > cut) for cut in scan.cut)

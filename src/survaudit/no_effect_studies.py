@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from survaudit.cohort.endpoints import LFS
-from survaudit.cohort.immortal_days import CUT_OFFS, PANELS, follow_up_days, guaranteed_days, panel_factors, windows
+from survaudit.cohort.immortal_days import CUT_OFFS, follow_up_days, guaranteed_days, panel_factors, windows
+from survaudit.cohort.panels import PANELS
 from survaudit.montecarlo import Study
 from survaudit.no_effect import World, decompose, rejections
 
@@ -113,9 +114,9 @@ def studies(cohort: pd.DataFrame) -> tuple[Study, ...]:
         median | {"transplant_percent": percent} for median, percent in product(medians, GRID["transplant_percent"])
     )
     held = tuple(
-        {"panel": panel, "reading": reading, "cut_off": cut_off, "median": median}
-        for panel, (endpoint, *_) in PANELS.items()
-        for reading in (("a", "b") if endpoint == LFS else ("none",))
+        {"panel": letter, "reading": reading, "cut_off": cut_off, "median": median}
+        for letter, panel in PANELS.items()
+        for reading in (("a", "b") if panel.endpoint == LFS else ("none",))
         for cut_off, median in product(CUT_OFFS, RELAPSE_MEDIANS)
     )
     return (

@@ -185,10 +185,12 @@ def permutation_test(
         raise InputError(f"statistic={statistic!r} with cuts={cuts!r}: expected one of {sorted(KINDS)}")
     limits = {"min_group": min_group, "min_events": min_events}
     chi2 = _scan(statistic, cuts)(x, time_days, event, **limits).best.chi2
-    cohort, total = rank_cohort(x, time_days, event), count_argument("replicates", replicates, least=1)
-    work = partial(permuted, cohort, cohort.candidates(), (int(min_group), int(min_events)), KINDS[statistic, cuts])
-    maxima = np.concatenate(in_blocks(work, total, rng, n_jobs=n_jobs))
+    cohort = rank_cohort(x, time_days, event)
+    maxima = largest_permuted(
+        cohort, statistic=statistic, cuts=cuts, rng=rng, replicates=replicates, n_jobs=n_jobs, **limits
+    )
     exceedances = int(np.count_nonzero(maxima >= chi2 * (1 - TIE_TOLERANCE)))
+    total = len(maxima)
     p = (1 + exceedances) / (1 + total)
     return PermutationTest(
         chi2=chi2,
@@ -261,6 +263,23 @@ def _scan(statistic: str, cuts: int) -> Callable[..., CutScan | CutGrid]:
     """Return the scan that computes a statistic."""
     one = {LOG_RANK: scan_one, PERMUTATION_VARIANCE: scan_one_permutation_variance}
     return scan_two if cuts == 2 else one[statistic]
+
+
+def largest_permuted(
+    cohort: RankedCohort,
+    *,
+    rng: np.random.Generator,
+    replicates: int,
+    statistic: str = LOG_RANK,
+    cuts: int = 1,
+    min_group: int = 1,
+    min_events: int = 0,
+    n_jobs: int | None = None,
+) -> FloatArray:
+    """Return the largest chi-square of each permutation of a cohort; all arguments as in `permutation_test`."""
+    total, limits = count_argument("replicates", replicates, least=1), (int(min_group), int(min_events))
+    work = partial(permuted, cohort, cohort.candidates(), limits, KINDS[statistic, cuts])
+    return np.concatenate(in_blocks(work, total, rng, n_jobs=n_jobs))
 
 
 def permuted(  # noqa: PLR0917 - the first four are bound before the blocks are dealt

@@ -350,7 +350,7 @@ def restricted_mean(curve: KaplanMeier, tau_days: float) -> RestrictedMean:
     4.5
     """
     tau = float(tau_days)
-    if not tau > 0 or np.isnan(curve.survival_at([tau])).any():
+    if not 0 < tau < np.inf or np.isnan(curve.survival_at([tau])).any():
         raise InputError(
             f"tau_days: found {tau_days:g}, expected more than 0 and at most {curve.last_day:g}, the last observation"
             f"{f' of {curve.label}' if curve.label else ''}; choose an earlier day"

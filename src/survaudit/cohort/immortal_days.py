@@ -14,6 +14,7 @@ import pandas as pd
 
 from survaudit.cohort.assumptions import Assumptions
 from survaudit.cohort.endpoints import LFS, OS, cut_off_range
+from survaudit.cohort.panels import PANELS
 from survaudit.cohort.schema import GROUPS, PUBLISHED, REMISSIONS
 from survaudit.errors import InputError
 
@@ -25,15 +26,6 @@ NEVER, RECORDED, IMMORTAL, DEFINED = (
     "defined by relapse",
 )
 FACTORS = (IMMORTAL, NEVER, RECORDED, DEFINED)
-# The arms of each panel of Supplementary Figure 1; the second is the one that is to look better.
-PANELS = {
-    "A": (OS, "CART1", "CART+HSCT"),
-    "B": (OS, "CART2", "CART+HSCT"),
-    "C": (LFS, "CART1", "CART+HSCT"),
-    "D": (LFS, "CART2", "CART+HSCT"),
-    "E": (OS, "CART1", "CART2"),
-    "F": (LFS, "CART1", "CART2"),
-}
 CUT_OFFS = ("earliest", "halfway", "latest")
 
 
@@ -167,7 +159,7 @@ def panel_factors(panel: str) -> tuple[str, ...]:
     >>> panel_factors("D")
     ('relapse recorded', 'immortal days', 'defined by relapse')
     """
-    endpoint, *arms = PANELS[panel]
+    endpoint, arms = PANELS[panel].endpoint, PANELS[panel].groups
     factors = {
         NEVER: "CART1" in arms,
         RECORDED: endpoint == LFS,
@@ -210,7 +202,7 @@ def windows(
         ``patient``, ``group``, ``second`` (whether of the second arm), ``low`` and ``high`` (the event lies in
         ``(low, high]``), ``censor`` (the last day of observation).
     """
-    endpoint, first, second = PANELS[panel]
+    endpoint, (first, second) = PANELS[panel].endpoint, PANELS[panel].groups
     chosen = Assumptions()
     frame = pd.DataFrame({"patient": cohort["patient"], "group": cohort["group"].astype(str)})
     frame["censor"] = np.array(follow_up_days(cohort, cut_off), dtype=float)
