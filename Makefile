@@ -24,7 +24,7 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 unexport SOURCE_DATE_EPOCH
 
 .DEFAULT_GOAL := help
-.PHONY: help book test audit pdf zip serve follow-up-template data montecarlo conditioned synthetic sync lock format lint clean
+.PHONY: help book test audit versions pdf zip serve follow-up-template data montecarlo conditioned synthetic sync lock format lint clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -65,6 +65,9 @@ audit: $(READY)  ## rebuild from the raw bytes, twice, run all tests, and certif
 	-@$(BIN)/python book/_tools/rebuild.py
 	-@$(BIN)/python -m pytest --junitxml=_build/audit/tests.xml
 	@$(BIN)/python -m survaudit audit
+
+versions: book  ## build it under every other supported Python that is installed, and compare the sites
+	@$(BIN)/python book/_tools/versions.py
 
 pdf: book  ## print the whole book as one PDF (needs Chromium)
 	@$(BIN)/python book/_tools/print_book.py $(SITE) $(BUILD)/survaudit.pdf

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import rebuild
+import versions
 import yaml
 
 from survaudit.errors import SourceFileError
@@ -111,3 +112,41 @@ def test_nothing_that_an_earlier_build_left_is_copied(project: Path, tmp_path: P
     names = {path.name for path in (tmp_path / "copy").rglob("*")}
     assert names.isdisjoint({"__pycache__", "_build", ".venv", ".git"})
     assert {"_config.yml", "12_ledger.md", "survaudit.css"} <= names
+
+
+def fake_pythons(folder: Path, **scripts: str) -> None:
+    for name, script in scripts.items():
+        command = folder / f"python3.{name.removeprefix('minor_')}"
+        command.write_text(f"#!/bin/sh\n{script}\n")
+        command.chmod(0o755)
+
+
+def test_a_version_is_installed_if_its_command_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_pythons(tmp_path, minor_12="echo 3.12.99", minor_13="exit 127")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert [versions.installed(version) for version in versions.SUPPORTED] == [None, "3.12.99", None]
+
+
+@pytest.mark.parametrize(("found", "code"), [([], 0), (["index.html: differs"], 1)])
+def test_every_other_version_is_compared(
+    found: list[str], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_pythons(tmp_path, minor_11="echo 3.11.99", minor_12="echo 3.12.99", minor_13="echo 3.13.99")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(versions, "make_environment", lambda project, version: project / version)
+    compared: list[Path] = []
+
+    def compare(_project: Path, _conditions: dict[str, str], binaries: Path) -> list[str]:
+        compared.append(binaries)
+        return found if binaries.name.endswith("3") else []  # only 3.13 may differ
+
+    monkeypatch.setattr(versions, "compare_with_another", compare)
+    monkeypatch.setattr(versions.platform, "python_version", lambda: "3.11.7")
+    assert versions.main(tmp_path) == code
+    assert compared == [tmp_path / "3.12", tmp_path / "3.13"]
+    assert ("index.html: differs" in capsys.readouterr().out) == bool(found)
+
+
+def test_a_comparison_with_nothing_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert versions.main(tmp_path) == 1

@@ -445,7 +445,10 @@ def test_the_figure_says_its_kind_and_shows_every_click() -> None:
 def test_clicks_lie_on_the_figure_of_the_known_curves() -> None:
     _, clicks = exact_curve([(9, 1), (21, 1), (30, 0)])
     curve = kaplan_meier([9, 21, 30], [1, 1, 0], label="CART1")
-    axis = draw_clicks([curve], [clicks]).axes[0]
+    figure = draw_clicks([curve], [clicks])
+    axis = figure.axes[0]
+    assert figure.get_suptitle().startswith("SYNTHETIC")
+    assert "SYNTHETIC" in [text.get_text() for text in axis.texts]  # the watermark
     (crosses,) = [line for line in axis.lines if line.get_marker() == "x"]
     np.testing.assert_allclose(crosses.get_xdata(), clicks.time_days / MONTH)
     np.testing.assert_allclose(crosses.get_ydata(), clicks.survival)

@@ -11,7 +11,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from survaudit.cohort.schema import GROUPS
-from survaudit.figures.style import ALERT, GROUP_STYLES, INK, KIND_COLOURS, QUIET
+from survaudit.figures.style import ALERT, GROUP_STYLES, INK, KIND_COLOURS, QUIET, ink_on
 
 # How a person without red, green or blue cones sees linear RGB (Machado, Oliveira, Fernandes 2009, severity 1).
 BLIND = {
@@ -61,3 +61,31 @@ def test_groups_differ_in_colour_blindness(kind: str, one: str, other: str) -> N
     seen = [np.clip(np.array(BLIND[kind]) @ linear(GROUP_STYLES[group].colour), 0, 1) for group in (one, other)]
     encoded = [np.where(v <= 0.0031308, 12.92 * v, 1.055 * v ** (1 / 2.4) - 0.055) for v in seen]
     assert np.linalg.norm(encoded[0] - encoded[1]) >= 0.25
+
+
+@pytest.mark.parametrize("grey", np.linspace(0, 1, 41).tolist())
+def test_ink_is_readable_on_every_grey(grey: float) -> None:
+    on = (grey, grey, grey)
+    assert contrast(float(linear(ink_on(on))[0]), float(linear(on)[0])) >= 4.5  # WCAG 2.2, 1.4.3
+
+
+# A text of a finished figure, as matplotlib writes it with letters as paths: the words, then how they are filled.
+TEXT = re.compile(r'<g id="text_\d+">\s*<!-- (?P<words>.*?) -->\s*<g(?: style="(?P<style>[^"]*)")?', re.DOTALL)
+
+
+def test_words_of_every_finished_figure_are_readable(site: Path) -> None:
+    """On the white card that every figure has in both themes; white words stand on cells, see ``ink_on``."""
+    figures = sorted((site / "_images").glob("*.svg"))
+    pale, seen = [], 0
+    for figure in figures:
+        for text in TEXT.finditer(figure.read_text(encoding="utf-8")):
+            style = dict(part.split(": ") for part in (text["style"] or "").split("; ") if part)
+            seen += 1
+            if text["words"] == "SYNTHETIC" and "opacity" in style:  # the watermark; the caption says it again
+                continue
+            fill = style.get("fill", "#000000")
+            if fill != "#ffffff" and ("opacity" in style or contrast(luminance(fill), 1.0) < 4.5):
+                pale.append((figure.name, text["words"], style))
+    assert len(figures) > 50
+    assert seen > 20 * len(figures)
+    assert pale == []

@@ -42,7 +42,9 @@ def copy_sources(project: Path, folder: Path) -> None:
             shutil.copy(source, folder / name)
 
 
-def begin_build(folder: Path, conditions: dict[str, str], *options: str) -> subprocess.Popen[str]:
+def begin_build(
+    folder: Path, conditions: dict[str, str], *options: str, binaries: Path = Path(sys.executable).parent
+) -> subprocess.Popen[str]:
     """Begin to build the book in a folder, with its own copy of the module, and return the process."""
     environment = {
         **{
@@ -57,7 +59,7 @@ def begin_build(folder: Path, conditions: dict[str, str], *options: str) -> subp
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         **conditions,
     }
-    command = [str(Path(sys.executable).parent / "jupyter-book"), "build", ".", *options]
+    command = [str(binaries / "jupyter-book"), "build", ".", *options]
     return subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -75,20 +77,23 @@ def differences(first: Path, second: Path) -> list[str]:
     return found
 
 
-def main(project: Path, record: Path) -> int:
-    """Compare the built site with a second build, write a record of it, and fail if they differ."""
-    site = project / "_build" / "html"
+def compare_with_another(project: Path, conditions: dict[str, str], binaries: Path) -> list[str]:
+    """Build the book in another folder and return in what its site differs from the one that is there."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "another folder" / "book"
         copy_sources(project, folder)
-        process = begin_build(folder, ELSEWHERE, "-W", "--keep-going", "-n")
+        process = begin_build(folder, conditions, "-W", "--keep-going", "-n", binaries=binaries)
         output, _ = process.communicate()
         if process.returncode:
             print(output)
-            found = ["the second build failed"]
-        else:
-            found = differences(site, folder / "_build" / "html")
-    count = len(fingerprints(site))
+            return ["the second build failed"]
+        return differences(project / "_build" / "html", folder / "_build" / "html")
+
+
+def main(project: Path, record: Path) -> int:
+    """Compare the built site with a second build, write a record of it, and fail if they differ."""
+    found = compare_with_another(project, ELSEWHERE, Path(sys.executable).parent)
+    count = len(fingerprints(project / "_build" / "html"))
     record.parent.mkdir(parents=True, exist_ok=True)
     content = {"files": count, "conditions": ELSEWHERE, "differences": found}
     record.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

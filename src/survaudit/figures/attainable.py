@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from survaudit.figures.style import ALERT, GROUP_STYLES, INK, KIND_COLOURS, QUIET, wear_kind
+from survaudit.figures.style import ALERT, GROUP_STYLES, INK, KIND_COLOURS, QUIET, ink_on, wear_kind
 from survaudit.tipping import Tipping
 
 
@@ -35,7 +35,7 @@ def draw_ranges(extremes: pd.DataFrame, critical: float) -> Figure:
         axis.plot(rows["signed"], [y] * len(rows), "o", color=INK, markersize=5)
         for column, side, x in (("first", "left", -reach), ("second", "right", reach)):
             group = str(rows[column].iloc[0])
-            axis.text(x, y - 0.28, group, ha=side, va="center", color=GROUP_STYLES[group].colour, fontsize=9)
+            axis.text(x, y - 0.28, group, ha=side, va="center", color=GROUP_STYLES[group].words, fontsize=9)
     for value in (-critical, critical):
         axis.axvline(value, color=ALERT, linewidth=1, linestyle="--")
     axis.axvline(0, color=QUIET, linewidth=0.8)
@@ -59,9 +59,9 @@ def draw_tipping(found: Sequence[Tipping]) -> Figure:
     axes = figure.subplots(1, len(found), sharey=True)
     grid: dict[str, Any] = {"cmap": "Greys", "vmin": 0, "vmax": 1.25, "aspect": "auto", "origin": "lower"}
     for axis, own in zip(axes, found, strict=True):
-        axis.imshow(own.significant, **grid)
+        image = axis.imshow(own.significant, **grid)
         for (k, delay), share in np.ndenumerate(own.significant):
-            ink = "white" if share > 0.62 else INK
+            ink = ink_on(image.to_rgba(share)[:3])
             axis.text(delay, k, f"{100 * share:.0f}", ha="center", va="center", color=ink, fontsize=8)
         axis.set_xticks(range(len(own.delays)), [str(day) for day in own.delays])
         axis.set(xlabel="Days from transplantation to relapse", title=f"Panel {own.panel}")

@@ -64,8 +64,8 @@ def _draw_at_risk(
     for row, (curve, style) in enumerate(zip(curves, styles, strict=True), start=1):
         y = below - 1.25 * size * row
         axis.annotate(
-            curve.label, (0, 0), (-1.2 * size, y), xycoords="axes fraction", ha="right", color=style.colour, **place
+            curve.label, (0, 0), (-1.2 * size, y), xycoords="axes fraction", ha="right", color=style.words, **place
         )
         for tick, count in zip(ticks, curve.at_risk_at(np.array(ticks) * DAYS_PER_MONTH), strict=True):
-            at: dict[str, Any] = {"xycoords": axis.get_xaxis_transform(), "ha": "center", "color": style.colour}
+            at: dict[str, Any] = {"xycoords": axis.get_xaxis_transform(), "ha": "center", "color": style.words}
             axis.annotate(str(int(count)), (tick, 0), (0, y), **at, **place)

@@ -209,7 +209,7 @@ def draw_bootstrap(bootstrap: BootstrapCuts, name: str, kind: str = "") -> Figur
     left.axvline(bootstrap.original.cut, color=INK, linestyle="--", linewidth=1.2)
     left.set(xlabel=f"Chosen cut of {name}", ylabel="Bootstrap samples", title="Where the cut falls")
     effects = [bootstrap.in_bag, bootstrap.out_of_bag[np.isfinite(bootstrap.out_of_bag)]]
-    boxes = right.boxplot(effects, showfliers=False, widths=0.6, patch_artist=True)
+    boxes = right.boxplot(effects, showfliers=False, widths=0.6, patch_artist=True, medianprops={"color": INK})
     for box, style in zip(boxes["boxes"], (HIGH, LOW), strict=True):
         box.set(facecolor=style.colour, alpha=0.5)
     right.axhline(0, color=QUIET, linewidth=1, linestyle=":")

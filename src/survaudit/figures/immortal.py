@@ -46,7 +46,7 @@ def draw_guaranteed(states: pd.DataFrame) -> Figure:
     for name in GROUPS:
         rows = [place for patient, place in places.items() if group[patient] == name]
         label = axis.text(0, rows[0] - 1, f"{name} (n = {len(rows)})", va="center")
-        label.set(color=GROUP_STYLES[name].colour, fontweight="bold")
+        label.set(color=GROUP_STYLES[name].words, fontweight="bold")
     axis.set_yticks(list(places.values()), [str(patient) for patient in order], fontsize=8.5)
     axis.set(ylim=(len(order) + len(GROUPS) - 1.4, -1.6), xlim=(-0.02 * edge, edge), ylabel="Patient")
     axis.set_xlabel("Months since the first infusion")
@@ -116,10 +116,10 @@ def _draw_states(
         axis.step(months, np.append(1.0, curve.survival), where="post", color=style.colour, linestyle=style.line,
                   linewidth=1.8, label=label)  # fmt: skip
         y = -(3.6 + 1.25 * row) * size
-        axis.annotate(name, (0, 0), (0, y), xycoords="axes fraction", ha="left", color=style.colour, **place)
+        axis.annotate(name, (0, 0), (0, y), xycoords="axes fraction", ha="left", color=style.words, **place)
         shown = [tick for tick in ticks if tick * DAYS_PER_MONTH > curve.landmark_day]
         for tick, count in zip(shown, curve.at_risk_at(np.array(shown) * DAYS_PER_MONTH), strict=True):
-            at: dict[str, Any] = {"xycoords": axis.get_xaxis_transform(), "ha": "center", "color": style.colour}
+            at: dict[str, Any] = {"xycoords": axis.get_xaxis_transform(), "ha": "center", "color": style.words}
             axis.annotate(str(int(count)), (tick, 0), (0, y), **at, **place)
     axis.axvline(curves[0].landmark_day / DAYS_PER_MONTH, color=QUIET, linewidth=0.8, linestyle=":")
     axis.set(ylim=(-0.02, 1.02), xlim=(-0.02 * ticks[-1], None), xlabel="Months", xticks=ticks)

@@ -79,7 +79,7 @@ def draw_bounds(bounds: pd.DataFrame) -> Figure:
     for axis, group in zip(axes, groups, strict=True):
         rows, style = bounds[bounds["group"] == group], GROUP_STYLES[group]
         draw_bounds_of(axis, rows, edge)
-        axis.set_title(f"{group} (n = {rows['n'].iloc[0]})", color=style.colour, fontsize=10)
+        axis.set_title(f"{group} (n = {rows['n'].iloc[0]})", color=style.words, fontsize=10)
     axes[0].set_ylabel("Survival")
     figure.suptitle(f"IDENTIFIED: {bounds['endpoint'].iloc[0]}", color=KIND_COLOURS["IDENTIFIED"], fontweight="bold")
     figure.legend(handles=bounds_key(), loc="outside lower center", ncols=2)

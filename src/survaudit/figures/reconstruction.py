@@ -11,21 +11,21 @@ from matplotlib.figure import Figure
 from survaudit.digitised import Clicks
 from survaudit.errors import InputError
 from survaudit.figures.curves import draw_curves
-from survaudit.figures.style import DAYS_PER_MONTH, GROUP_STYLES, INK, KIND_COLOURS, wear_kind
+from survaudit.figures.style import DAYS_PER_MONTH, GROUP_STYLES, INK, KIND_COLOURS, ink_on, wear_kind
 from survaudit.linking import Matchings
 from survaudit.reconstruct import Reconstruction
 from survaudit.survival import KaplanMeier
 
-_KIND = "RECONSTRUCTED"
+_KIND, _EXAMPLE = "RECONSTRUCTED", "SYNTHETIC"
 
 
 def draw_clicks(curves: Sequence[KaplanMeier], clicks: Sequence[Clicks]) -> Figure:
-    """Draw known curves, and the clicks that were simulated on them as crosses.
+    """Draw the curves of the worked example, and the clicks that were simulated on them as crosses.
 
     Parameters
     ----------
     curves : sequence of KaplanMeier
-        Labelled with groups of the book.
+        Of leukaemia-free survival, labelled with groups of the book.
     clicks : sequence of Clicks, same length
     """
     figure = Figure(figsize=(7.2, 4.6), layout="constrained")
@@ -33,6 +33,10 @@ def draw_clicks(curves: Sequence[KaplanMeier], clicks: Sequence[Clicks]) -> Figu
     draw_curves(axis, curves, [GROUP_STYLES[curve.label] for curve in curves])
     for one in clicks:
         _cross(axis, one)
+    wear_kind(axis, _EXAMPLE)
+    figure.suptitle(
+        f"{_EXAMPLE}: LFS, and simulated clicks", color=KIND_COLOURS[_EXAMPLE], fontweight="bold", x=0.02, ha="left"
+    )
     return figure
 
 
@@ -84,8 +88,8 @@ def draw_matchings(found: Matchings) -> Figure:
     for (row, column), share in np.ndenumerate(shares.to_numpy()):
         if share:
             axis.text(
-                column, row, f"{share:.0%}", ha="center", va="center", color="white" if share > 0.55 else "black",
-                fontsize="small",
+                column, row, f"{share:.0%}", ha="center", va="center", fontsize="small",
+                color=ink_on(image.to_rgba(share)[:3]),
             )  # fmt: skip
     axis.set_xticks(range(len(shares.columns)), [str(patient) for patient in shares.columns])
     axis.set_yticks(range(len(shares)), [f"day {day:.0f}" for day in shares.index])

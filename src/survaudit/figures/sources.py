@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from scipy import stats
 
-from survaudit.figures.style import ALERT, GROUP_STYLES, INK, QUIET
+from survaudit.figures.style import ALERT, GROUP_STYLES, INK, QUIET, ink_on
 
 # From what was simply read to what is missing: colour and letter say the same.
 STATE_STYLES = {
@@ -53,8 +53,7 @@ def _draw_grid(axis: Axes, frame: pd.DataFrame) -> None:
             colour, letter = STATE_STYLES[state]
             square = Rectangle((x - 0.5, int(str(row)) - 0.5), 1, 1, facecolor=colour, edgecolor="white", linewidth=1)
             axis.add_patch(square)
-            ink = "white" if state in {"not reported", "not assessed"} else INK
-            axis.text(x, int(str(row)), letter, ha="center", va="center", fontsize=8, color=ink)
+            axis.text(x, int(str(row)), letter, ha="center", va="center", fontsize=8, color=ink_on(colour))
     axis.set(xlim=(-0.5, len(frame.columns) - 0.5), ylim=(len(frame) + 0.5, 0.5))
     axis.set_xticks(
         range(len(frame.columns)), list(frame.columns), rotation=60, ha="right", rotation_mode="anchor", fontsize=8.5

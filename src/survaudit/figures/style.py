@@ -6,26 +6,30 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 
 
 @dataclass(frozen=True)
 class GroupStyle:
-    """How a treatment group looks everywhere: colour, line, marker and hatch."""
+    """How a treatment group looks everywhere: colour, line, marker, hatch, and the colour of words on it."""
 
     colour: str
     line: str
     marker: str
     hatch: str
+    words: str
 
 
 # Three lightnesses far enough apart to tell in grey, and hues that stay apart in colour blindness
 # (after Paul Tol's high-contrast scheme); line, marker and hatch repeat the difference without colour.
+# Letters are thinner than lines: on white, words need a darker shade of the last one.
 GROUP_STYLES = {
-    "CART1": GroupStyle("#004488", "-", "o", ""),
-    "CART2": GroupStyle("#b3415a", "--", "s", "///"),
-    "CART+HSCT": GroupStyle("#b57f00", "-.", "D", "..."),
+    "CART1": GroupStyle("#004488", "-", "o", "", "#004488"),
+    "CART2": GroupStyle("#b3415a", "--", "s", "///", "#b3415a"),
+    "CART+HSCT": GroupStyle("#b57f00", "-.", "D", "...", "#8a6100"),
 }
 
 # Days in code, months on axes: the convention of the whole book.
@@ -70,6 +74,15 @@ _SETTINGS: dict[Any, Any] = {
     "svg.hashsalt": "survaudit",
     "svg.fonttype": "path",
 }
+
+
+def ink_on(colour: Any) -> str:
+    """Return the ink, dark or white, that is easier to read on a colour (WCAG 2.2, contrast ratio)."""
+    values = np.array(to_rgb(colour))
+    linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    luminance = float(linear @ [0.2126, 0.7152, 0.0722])
+    # Where both are equally easy, (L + 0.05) / 0.05 is 1.05 / (L + 0.05) for black.
+    return "black" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "white"
 
 
 def wear_kind(axis: Axes, kind: str) -> None:

@@ -111,7 +111,7 @@ def _finish_swimmers(axis: Axes, events: pd.DataFrame, order: list[int], *, cale
         style = GROUP_STYLES[name]
         # The corner that each view leaves free.
         x, side = (0.01, "left") if calendar else (1.0, "right")
-        label = axis.text(x, rows[0] - 0.55, f"{name} (n = {len(rows)})", color=style.colour, ha=side, va="bottom")
+        label = axis.text(x, rows[0] - 0.55, f"{name} (n = {len(rows)})", color=style.words, ha=side, va="bottom")
         label.set(fontweight="bold", transform=axis.get_yaxis_transform())
         if rows[0]:
             axis.axhline(rows[0] - 0.5, color=FAINT, linewidth=1)
