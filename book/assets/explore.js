@@ -76,11 +76,17 @@ function panel({width, height, below = 0, title, x, y, kind = "", frame = "", in
   return own;
 }
 
-/** Where a chi-square would have P = 0.05: a dashed line with its name. */
-function limit(axes, value, words, inks) {
-  const y = axes.y(value);
+/** The end of the axis where the spikes are lower, so that words can stand there. */
+function lowerEnd(chi2) {
+  const third = Math.ceil(chi2.length / 3);
+  return Math.max(...chi2.slice(0, third)) < Math.max(...chi2.slice(-third)) ? "start" : "end";
+}
+
+/** Where a chi-square would have P = 0.05: a dashed line with its name at one end. */
+function limit(axes, value, words, inks, end) {
+  const y = axes.y(value), x = end === "start" ? axes.left + 5 : axes.right - 5;
   draw(axes.root, "line", {x1: axes.left, x2: axes.right, y1: y, y2: y, stroke: inks.alert, "stroke-dasharray": "6 4"});
-  draw(axes.root, "text", {x: axes.right - 5, y: y - 5, "text-anchor": "end", fill: inks.alert, class: "halo"}, words);
+  draw(axes.root, "text", {x, y: y - 5, "text-anchor": end, fill: inks.alert, class: "halo"}, words);
 }
 
 /** Chi-square at each cut, with the best ringed and the chosen one filled. */
@@ -298,8 +304,8 @@ function exploreCut(home, data) {
       label: alone("A spike for the chi-square at every cut; the best is ringed, the chosen one is filled."),
     });
     drawStatistic(axes, {at: cohort.cut, chi2: cohort.chi2, toward: cohort.toward, best: cohort.best, chosen}, data);
-    limit(axes, cohort.limits[0], "naive P = 0.05", data.inks);
-    limit(axes, cohort.limits[1], "corrected P = 0.05", data.inks);
+    limit(axes, cohort.limits[0], "naive P = 0.05", data.inks, lowerEnd(cohort.chi2));
+    limit(axes, cohort.limits[1], "corrected P = 0.05", data.inks, lowerEnd(cohort.chi2));
     const nearest = event => {
       const x = event.clientX - axes.root.getBoundingClientRect().left;
       const far = cohort.cut.map(cut => Math.abs(axes.x(cut) - x));
@@ -330,8 +336,8 @@ function exploreCut(home, data) {
       box(0, low, styles.low.colour);
       box(low, count, "url(#explore-hatch)");
     });
-    const x = axes.x(cohort.cut[chosen]);
-    draw(axes.root, "line", {x1: x, x2: x, y1: axes.base, y2: axes.top, stroke: inks.ink, "stroke-width": 1.6, "stroke-dasharray": "5 4"});
+    const x = axes.x(cohort.cut[chosen]), underKey = axes.top + 44;
+    draw(axes.root, "line", {x1: x, x2: x, y1: axes.base, y2: underKey, stroke: inks.ink, "stroke-width": 1.6, "stroke-dasharray": "5 4"});
     key(axes.root, axes.right - 118, axes.top + 18, {...styles.low, dash: ""}, `low, n = ${cohort.n_low[chosen]}`);
     key(axes.root, axes.right - 118, axes.top + 36, {...styles.high, dash: "3 2"}, `high, n = ${cohort.n_high[chosen]}`);
     return axes.root;
@@ -429,7 +435,7 @@ function exploreNulls(home, data) {
     });
     const toward = rows.map(row => Math.sign(row.statistic));
     drawStatistic(axes, {at: rows.map(row => row.nLow), chi2, toward, best, chosen: best}, data);
-    limit(axes, printed, String(printed), data.inks);
+    limit(axes, printed, String(printed), data.inks, lowerEnd(chi2));
     return axes.root;
   }
 
