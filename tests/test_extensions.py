@@ -114,6 +114,14 @@ def test_a_change_in_source_or_data_is_never_served_stale(book: Path) -> None:
 
 
 @pytest.mark.build
+def test_what_a_slow_cell_prints_is_one_piece(book: Path) -> None:
+    # A kernel sends what was printed every fifth of a second; a slow machine would have built another page.
+    slow = 'print("first", flush=True); import time; time.sleep(1); print("then", flush=True); print("value"'
+    (book / "index.md").write_text(PAGE.replace('print("value"', slow))
+    assert "first\nthen\nvalue 1.25 seven\n</pre>" in re.sub("</?span[^>]*>", "", build(book))
+
+
+@pytest.mark.build
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
