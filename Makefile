@@ -53,8 +53,11 @@ book: $(READY)  ## build the book and say where it is; FOLLOW_UP=file builds it 
 	@$(BIN)/jupyter-book build . -W --keep-going -n $(OUTPUT)
 	@echo "The book is built: $(CURDIR)/$(SITE)/index.html"
 
+# Side by side, since most of a test's time is waiting for a browser or a build; a plain `pytest` runs one by one.
+SIDE_BY_SIDE := --numprocesses logical --maxprocesses 8 --dist loadgroup
+
 test: book  ## build the book and run all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 # Everything anew, and every step even after one that failed: the last one tells what went wrong and fails.
 audit: $(READY)  ## rebuild from the raw bytes, twice, run all tests, and certify: _build/audit/certificate.html
@@ -63,7 +66,7 @@ audit: $(READY)  ## rebuild from the raw bytes, twice, run all tests, and certif
 	@mkdir -p _build/audit
 	-@$(MAKE) --no-print-directory book
 	-@$(BIN)/python book/_tools/rebuild.py
-	-@$(BIN)/python -m pytest --junitxml=_build/audit/tests.xml
+	-@$(BIN)/python book/_tools/run_tests.py $(SIDE_BY_SIDE)
 	@$(BIN)/python -m survaudit audit
 
 versions: book  ## build it under every other supported Python that is installed, and compare the sites

@@ -12,6 +12,7 @@ from hypothesis import settings
 from survaudit.claims import Claim, read_claims
 from survaudit.cohort.tables import RAW_FILES, Supplement, read_supplement
 from survaudit.ledger import Ledger, audit
+from survaudit.warm import compile_kernels
 
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT / "book" / "_ext"))
@@ -60,6 +61,12 @@ def pytest_configure() -> None:
     """Let examples in docstrings read files by their path from the project's folder, and no user's follow-up."""
     os.environ.pop("SURVAUDIT_FOLLOW_UP", None)
     os.chdir(PROJECT)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Before tests run side by side: their processes may not compile the same code at once."""
+    compile_kernels()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

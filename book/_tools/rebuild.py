@@ -14,19 +14,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from survaudit.fingerprints import fingerprints
+from survaudit.certificate import audited_state
+from survaudit.fingerprints import LEFT_BEHIND, SOURCES, fingerprints
 
-SOURCES = (
-    "CONTRIBUTING.md",
-    "_config.yml",
-    "_toc.yml",
-    "book",
-    "data",
-    "index.md",
-    "notebooks",
-    "requirements.lock",
-    "src",
-)
 # As far from a usual machine as the settings go: the earliest time zone, the plainest locale.
 ELSEWHERE = {"PYTHONHASHSEED": "20211029", "TZ": "Pacific/Kiritimati", "LC_ALL": "C", "LANG": "C"}
 
@@ -37,7 +27,7 @@ def copy_sources(project: Path, folder: Path) -> None:
     for name in SOURCES:
         source = project / name
         if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
         else:
             shutil.copy(source, folder / name)
 
@@ -92,10 +82,11 @@ def compare_with_another(project: Path, conditions: dict[str, str], binaries: Pa
 
 def main(project: Path, record: Path) -> int:
     """Compare the built site with a second build, write a record of it, and fail if they differ."""
+    state = audited_state(project)
     found = compare_with_another(project, ELSEWHERE, Path(sys.executable).parent)
     count = len(fingerprints(project / "_build" / "html"))
     record.parent.mkdir(parents=True, exist_ok=True)
-    content = {"files": count, "conditions": ELSEWHERE, "differences": found}
+    content = {"files": count, "conditions": ELSEWHERE, "differences": found, "state": state}
     record.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     print("\n".join(found) or f"Two builds in different folders, time zones and hash seeds: {count} equal files.")
     return int(bool(found))

@@ -11,6 +11,8 @@ import inspect
 import json
 import os
 import platform
+import shutil
+import subprocess
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,10 +21,11 @@ from pathlib import Path, PurePosixPath
 
 from survaudit.claims import half_unit
 from survaudit.errors import SourceFileError
-from survaudit.fingerprints import fingerprint
+from survaudit.fingerprints import SUMS, digest_of, fingerprint, source_fingerprints
 from survaudit.ledger import Ledger, LedgerRow
 from survaudit.recompute import RECOMPUTATIONS
 
+TESTS = ("tests.xml", "tests.json")  # pytest's own record, and ours of what it ran on
 PACKAGES = ("numpy", "pandas", "scipy", "numba", "lifelines", "firthmodels", "matplotlib", "jupyter-book", "sphinx")
 
 
@@ -48,6 +51,7 @@ class CertifiedClaim:
     expected: str
     as_expected: bool
     reason: str
+    facts: Mapping[str, str]
     function: str
     code: str
     cell: str
@@ -55,20 +59,23 @@ class CertifiedClaim:
 
 @dataclass(frozen=True)
 class SuiteResult:
-    """How the tests ended."""
+    """How the tests ended, and on what they ran (see ``audited_state``)."""
 
     passed: int
     failed: int
     skipped: int
+    exit_code: int
+    state: str
 
 
 @dataclass(frozen=True)
 class Rebuild:
-    """How a second build of the book compared with the first."""
+    """How a second build of the book compared with the first, and what was built (see ``audited_state``)."""
 
     files: int
     conditions: Mapping[str, str]
     differences: Sequence[str]
+    state: str
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,9 @@ class Certificate:
         Why the audit is not reproduced; empty if it is.
     claims : tuple of CertifiedClaim
     inputs, outputs : mapping of str to str
-        SHA-256 by path.
+        SHA-256 by path: of every source, and of what was made from them.
+    state : str
+        One fingerprint of the sources and the site.
     environment : mapping of str to str
         Versions of Python and of the packages that compute.
     tests : SuiteResult or None
@@ -92,6 +101,7 @@ class Certificate:
     claims: tuple[CertifiedClaim, ...]
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
+    state: str
     environment: Mapping[str, str]
     tests: SuiteResult | None
     rebuild: Rebuild | None
@@ -122,27 +132,38 @@ def certified_claim(row: LedgerRow, project: Path) -> CertifiedClaim:
     page = PurePosixPath(row.claim.notebook).with_suffix(".html")
     return CertifiedClaim(
         row.claim.id, row.claim.where, row.claim.statement, numbers, str(row.verdict), str(row.expected),
-        row.as_expected, row.reason, function.__name__, f"{file}:{inspect.getsourcelines(function)[1]}",
+        row.as_expected, row.reason, {name: str(value) for name, value in row.finding.facts.items()},
+        function.__name__, f"{file}:{inspect.getsourcelines(function)[1]}",
         f"{page}#settles-{row.claim.id}",
     )  # fmt: skip
 
 
-def read_tests(path: Path) -> SuiteResult:
-    """Read the result of the tests from pytest's JUnit file.
+def audited_state(project: Path) -> str:
+    """Return one fingerprint of all sources and of the built site, to tell whether a record is about these."""
+    sums = project / "_build" / "html" / SUMS
+    site = {SUMS: fingerprint(sums)} if sums.is_file() else {}
+    return digest_of(source_fingerprints(project) | site)
+
+
+def read_tests(folder: Path) -> SuiteResult:
+    """Read how the tests ended, from the two records in a folder.
 
     Raises
     ------
     SourceFileError
-        If there is no such file, or it is something else.
+        If one of them is missing, or is something else.
     """
+    path, record = (folder / name for name in TESTS)
     try:
+        ours = json.loads(record.read_text(encoding="utf-8"))
+        exit_code, state = int(ours["exit_code"]), str(ours["state"])
         suites = list(ET.parse(path).getroot().iter("testsuite"))
         names = ("tests", "failures", "errors", "skipped")
         counts = {name: sum(int(suite.attrib[name]) for suite in suites) for name in names}
-    except (OSError, ET.ParseError, KeyError, ValueError) as error:
-        raise SourceFileError(f"{path}: {error}; run pytest with --junitxml={path}") from error
+    except (OSError, ET.ParseError, KeyError, TypeError, ValueError) as error:
+        raise SourceFileError(f"{folder}: {error!r}; run `make audit`, which records the tests") from error
     failed = counts["failures"] + counts["errors"]
-    return SuiteResult(counts["tests"] - failed - counts["skipped"], failed, counts["skipped"])
+    return SuiteResult(counts["tests"] - failed - counts["skipped"], failed, counts["skipped"], exit_code, state)
 
 
 def read_rebuild(path: Path) -> Rebuild:
@@ -159,17 +180,28 @@ def read_rebuild(path: Path) -> Rebuild:
         raise SourceFileError(f"{path}: {error}; run `make audit`, which writes it") from error
 
 
-def environment() -> dict[str, str]:
-    """Return the versions of Python and of the packages that compute or build."""
+def environment(project: Path) -> dict[str, str]:
+    """Return the commit, and the versions of Python and of the packages that compute or build."""
     versions = {"python": platform.python_version(), "survaudit": metadata.version("survaudit")}
-    return versions | {name: metadata.version(name) for name in PACKAGES}
+    return {"commit": _commit(project)} | versions | {name: metadata.version(name) for name in PACKAGES}
+
+
+def _commit(project: Path) -> str:
+    """Return the commit that is checked out, and whether files differ from it."""
+    git = shutil.which("git")
+    if git is None or not (project / ".git").exists():
+        return "not a checkout"
+    asked = [subprocess.run([git, *command], cwd=project, capture_output=True, text=True, check=False)
+             for command in (["rev-parse", "HEAD"], ["status", "--porcelain"])]  # fmt: skip
+    if any(each.returncode for each in asked):
+        return "not a checkout"
+    return asked[0].stdout.strip() + (", with changes" if asked[1].stdout.strip() else "")
 
 
 def certify(
     ledger: Ledger,
     project: Path,
     *,
-    inputs: Sequence[Path],
     outputs: Sequence[Path],
     tests: SuiteResult | None,
     rebuild: Rebuild | None,
@@ -182,8 +214,8 @@ def certify(
     ledger : Ledger
     project : Path
         The folder that paths are told from.
-    inputs, outputs : sequence of Path
-        Files to fingerprint.
+    outputs : sequence of Path
+        Files to fingerprint beside the sources.
     tests, rebuild : SuiteResult and Rebuild, or None if there is no record of them
     problems : sequence of str
         What else went wrong on the way.
@@ -192,28 +224,36 @@ def certify(
     -------
     Certificate
     """
+    state = audited_state(project)
     reasons = [
         *problems,
         *(f"{row.claim.id} is {row.verdict}, expected was {row.expected}" for row in ledger.unexpected),
-        *_reasons(tests, rebuild),
+        *_reasons(tests, rebuild, state),
     ]
     return Certificate(
         tuple(reasons),
         tuple(certified_claim(row, project) for row in ledger.rows),
-        {_name(path, project): fingerprint(path) for path in inputs},
+        source_fingerprints(project),
         {_name(path, project): fingerprint(path) for path in outputs},
-        environment(),
+        state,
+        environment(project),
         tests,
         rebuild,
     )
 
 
-def _reasons(tests: SuiteResult | None, rebuild: Rebuild | None) -> list[str]:
+def _reasons(tests: SuiteResult | None, rebuild: Rebuild | None, state: str) -> list[str]:
     found = []
-    if tests is not None and (tests.failed or not tests.passed):
-        found.append(f"{tests.failed} tests failed, {tests.passed} passed")
+    if tests is not None and (tests.failed or tests.skipped or not tests.passed):
+        found.append(f"{tests.failed} tests failed, {tests.skipped} were skipped, {tests.passed} passed")
+    elif tests is not None and tests.exit_code:
+        found.append(f"the tests ended with exit code {tests.exit_code}, before all had run")
     if rebuild is not None and rebuild.differences:
         found.append(f"a second build differs: {'; '.join(rebuild.differences[:5])}")
+    records = {"the tests": tests, "the second build": rebuild}
+    stale = [name for name, record in records.items() if record is not None and record.state != state]
+    if stale:
+        found.append(f"{' and '.join(stale)} ran on other sources or on another site: run `make audit` anew")
     return found
 
 

@@ -9,6 +9,7 @@ from string import Template
 
 from survaudit.certificate import Certificate, CertifiedClaim
 from survaudit.figures.tables import badge, show_number
+from survaudit.fingerprints import digest_of
 
 # From the folder of the certificate to the site's.
 SITE = "../html"
@@ -30,7 +31,7 @@ def to_html(certificate: Certificate) -> str:
         summary=escape(summary),
         reasons=_list(certificate.reasons),
         claims="\n".join(map(_row, certificate.claims)),
-        inputs=_pairs(certificate.inputs, code=True),
+        inputs=_pairs(_by_folder(certificate.inputs), code=True),
         outputs=_pairs(certificate.outputs, code=True),
         environment=_pairs(certificate.environment),
         checks=_pairs(_checks(certificate)),
@@ -44,6 +45,8 @@ def _row(claim: CertifiedClaim) -> str:
         _lines(f"± {number.tolerance}" if number.tolerance else "" for number in claim.numbers),
     )
     numbers = "".join(f'<td class="numbers">{column}</td>' for column in columns)
+    if all(number.recomputed is None for number in claim.numbers):  # what was found instead of a number
+        numbers = f'<td class="numbers">{columns[0]}</td><td colspan="2">{_folded(claim.reason)}</td>'
     unexpected = "" if claim.as_expected else f"<br>expected: {escape(claim.expected)}"
     page = claim.cell.partition(".html")[0].rpartition("/")[2]
     return (
@@ -52,6 +55,26 @@ def _row(claim: CertifiedClaim) -> str:
         f"<td><code>{escape(claim.function)}</code><br><code>{escape(claim.code)}</code></td>"
         f'<td><a href="{SITE}/{escape(claim.cell)}">{escape(page)}</a></td></tr>'
     )
+
+
+def _folded(reason: str) -> str:
+    # On paper the certificate is to stay short: there, words are left to the ledger.
+    return f"<details><summary>in words</summary>{escape(reason)}</details>"
+
+
+def _by_folder(found: Mapping[str, str]) -> dict[str, str]:
+    """Return the published inputs file by file, and one fingerprint for each folder of the rest."""
+    folders: dict[str, dict[str, str]] = {}
+    told = {}
+    for name, digest in found.items():
+        if name.startswith("data/raw/") or name in {"data/claims.yml", "requirements.lock"}:
+            told[name] = digest
+        else:
+            parts = name.split("/")
+            folder = "/".join(parts[: 2 if len(parts) > 2 and parts[0] == "data" else 1]) if parts[1:] else "top level"
+            folders.setdefault(folder, {})[name] = digest
+    counted = {f"{name} (files: {len(files)})": digest_of(files) for name, files in folders.items()}
+    return told | counted
 
 
 def _lines(texts: Iterable[str]) -> str:
@@ -76,4 +99,4 @@ def _checks(certificate: Certificate) -> dict[str, str]:
         compared = f"{rebuild.files} files, {len(rebuild.differences)} of them different"
         second = f"{compared}, under {', '.join(f'{name}={value}' for name, value in rebuild.conditions.items())}"
     told = f"{tests.passed} passed, {tests.failed} failed, {tests.skipped} skipped" if tests else "no record"
-    return {"tests": told, "second build": second}
+    return {"tests": told, "second build": second, "all sources and the site": certificate.state}

@@ -9,6 +9,24 @@ from pathlib import Path
 from survaudit.errors import SourceFileError
 
 SUMS = "SHA256SUMS"
+# All that a build, its tests and its audit depend on.
+SOURCES = (
+    "CONTRIBUTING.md",
+    "Makefile",
+    "README.md",
+    "_config.yml",
+    "_toc.yml",
+    "book",
+    "data",
+    "index.md",
+    "notebooks",
+    "pyproject.toml",
+    "requirements.lock",
+    "src",
+    "tests",
+)
+# What running leaves among them, and no one wrote.
+LEFT_BEHIND = ("__pycache__", ".ipynb_checkpoints")
 
 
 def fingerprint(path: Path) -> str:
@@ -23,6 +41,30 @@ def fingerprints(folder: Path) -> dict[str, str]:
     """
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
     return {name: fingerprint(files[name]) for name in sorted(files) if name != SUMS}
+
+
+def source_fingerprints(project: Path) -> dict[str, str]:
+    """Return the fingerprint of every file on which the book and its audit depend, by path, sorted.
+
+    Examples
+    --------
+    >>> found = source_fingerprints(Path("."))
+    >>> {"data/claims.yml", "src/survaudit/fingerprints.py"} <= set(found)
+    True
+    """
+    found = {}
+    for name in SOURCES:
+        path = project / name
+        if path.is_dir():
+            found.update({f"{name}/{file}": digest for file, digest in fingerprints(path).items()})
+        elif path.is_file():
+            found[name] = fingerprint(path)
+    return {name: found[name] for name in sorted(found) if not set(LEFT_BEHIND) & set(name.split("/"))}
+
+
+def digest_of(found: Mapping[str, str]) -> str:
+    """Return one fingerprint of many: of their ``SHA256SUMS``."""
+    return hashlib.sha256(sums_text(found).encode()).hexdigest()
 
 
 def sums_text(found: Mapping[str, str]) -> str:
