@@ -30,6 +30,17 @@ def test_the_results_were_made_by_this_code(folder: Path) -> None:
         assert row["rows"] == len(pd.read_csv(folder / f"{study.name}.csv"))
 
 
+def test_documentation_may_change_and_no_statement_may(tmp_path: Path) -> None:
+    def version(source: str) -> str:
+        (tmp_path / "code.py").write_text(source)
+        return code_version([str(tmp_path / "code.py")])
+
+    first = version('"""Told."""\n\nX = 1\n\n\ndef f():\n    """Told."""\n    return X\n')
+    assert version('"""Told\n\nanew."""\n# Why.\nX = 1\ndef f():\n    """Otherwise."""\n    return X\n') == first
+    assert version('X = 2\ndef f():\n    return X\n') != first
+    assert version('X = 1\ndef f():\n    """Told."""\n    return """X"""\n') != first
+
+
 @pytest.mark.parametrize(
     ("name", "place"), [("worst_known", 0), ("worst_case", 18), ("power", 7), ("calibration", 3), ("calibration", 20)]
 )

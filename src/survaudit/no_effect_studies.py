@@ -19,7 +19,14 @@ from survaudit.cohort.panels import PANELS
 from survaudit.montecarlo import Study
 from survaudit.no_effect import World, decompose, rejections
 
-CODE = ("_replicates.py", "_switch_kernels.py", "no_effect.py", "cohort/immortal_days.py")
+CODE = (
+    "_replicates.py",
+    "_switch_kernels.py",
+    "no_effect.py",
+    "no_effect_studies.py",
+    "cohort/endpoints.py",
+    "cohort/immortal_days.py",
+)
 Settings = dict[str, Any]
 RELAPSE_MEDIANS = (120, 240, 480)
 # How many cohorts, or draws, one setting has.
@@ -57,6 +64,22 @@ VARIED_BASE = {name: BASE[name] for name in VARIED}
 
 def world(cohort: pd.DataFrame, settings: Settings) -> World:
     """Return the world of a row's settings, with the waits and the calendar of the tables.
+
+    Parameters
+    ----------
+    cohort : pandas.DataFrame, shape (28, 25)
+        ``Supplement.cohort``.
+    settings : dict
+        What differs from ``BASE``.
+
+    Returns
+    -------
+    World
+
+    Raises
+    ------
+    InputError
+        If a setting cannot be what it says.
 
     Examples
     --------
@@ -105,6 +128,12 @@ def studies(cohort: pd.DataFrame) -> tuple[Study, ...]:
     tuple of Study
         ``grid``: every combination of ``GRID``; ``varied``: one setting of ``VARIED`` at a time; ``permuted``: with the
         P by permutation; ``held``: the groups and dates of the tables.
+
+    Examples
+    --------
+    >>> from survaudit.cohort.tables import read_supplement
+    >>> [(study.name, len(study.settings)) for study in studies(read_supplement("data/raw").cohort)]
+    [('grid', 216), ('varied', 24), ('permuted', 9), ('held', 81)]
     """
     grid = tuple(dict(zip(GRID, values, strict=True)) for values in product(*GRID.values()))
     medians = [{"relapse_median": median} for median in RELAPSE_MEDIANS]
