@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -124,6 +126,18 @@ def test_frame_has_a_row_for_each_printed_number(ledger: Ledger) -> None:
     rate = frame.set_index(["claim", "number"]).loc[("mrd-negative-rate", "percent")]
     assert (rate["printed"], rate["verdict"]) == ("74.7", "contradicted")
     assert rate["recomputed"] == pytest.approx(2000 / 27)
+
+
+def test_verdicts_are_counted_as_the_register_has_them(ledger: Ledger, project: Path) -> None:
+    register = yaml.safe_load((project / "data" / "claims.yml").read_text())
+    table = ledger.verdicts()
+    for column, source in (("of the paper", "paper"), ("readings", "reading")):
+        expected = Counter(entry["expected"] for entry in register if entry.get("source", "paper") == source)
+        assert {verdict: count for verdict, count in table[column].items() if count} == expected
+    # What no row has is not shown, and the rest stands in the order in which it is explained.
+    assert list(table["meaning"]) == [
+        meaning for verdict, meaning in VERDICT_MEANINGS.items() if verdict in {entry["expected"] for entry in register}
+    ]
 
 
 def test_select_and_lookup(ledger: Ledger) -> None:
@@ -258,7 +272,7 @@ def test_the_readme_tells_what_the_ledger_computes(ledger: Ledger, project: Path
     told = (
         f"has P = {facts['mrd-p-value']['p']:.3f}. The paper prints {ledger['mrd-p-value'].claim.printed['p']}",
         f"the best of {selection['n_cuts']} cuts of {selection['n_patients']} patients",
-        f"in {100 * selection['least']:.0f} to {selection['most']:.0%} of cohorts",
+        f"in {100 * selection['least']:.1f} to {selection['most']:.1%} of cohorts",
         f"allowed, in up to {selection['free']:.0%}",
         f"{rate['patients']} of {rate['assessed']} patients are {rate['percent']:.1f}%",
         f"by {groups['mrd_negative_response_hsct']} of {groups['assessed_hsct']} patients assessed in CART+HSCT, "
