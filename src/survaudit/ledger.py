@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from survaudit.claims import Claim, Verdict, compare
+from survaudit.claims import VERDICT_MEANINGS, Claim, Verdict, compare
 from survaudit.cohort.tables import Supplement
 from survaudit.errors import ClaimError
 from survaudit.recompute import RECOMPUTATIONS, Evidence, Finding
@@ -69,6 +69,22 @@ class Ledger:
     def settled_by(self, notebook: str) -> Ledger:
         """Return the ledger of the claims that one page settles."""
         return Ledger(tuple(row for row in self.rows if Path(row.claim.notebook).stem == notebook))
+
+    def verdicts(self) -> pd.DataFrame:
+        """Count the claims with each verdict, those of the paper and the readings apart.
+
+        Returns
+        -------
+        pandas.DataFrame
+            By ``verdict``: its ``meaning``, ``of the paper`` and ``readings``. A verdict without any row is left out.
+        """
+        counts = {
+            name: [sum(row.verdict is verdict for row in self.from_source(source).rows) for verdict in VERDICT_MEANINGS]
+            for name, source in (("of the paper", "paper"), ("readings", "reading"))
+        }
+        verdicts = pd.Index([str(verdict) for verdict in VERDICT_MEANINGS], name="verdict")
+        table = pd.DataFrame({"meaning": list(VERDICT_MEANINGS.values()), **counts}, index=verdicts)
+        return table[table[list(counts)].any(axis="columns")]
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a number, printed or recomputed (or a claim without one)."""
