@@ -15,7 +15,7 @@ import pytest
 from api_reference import MARK, Item, as_markdown, item_page, listed_files, public_items, reference, sections
 from bs4 import BeautifulSoup
 from exercises import MARK as EXERCISE_MARK
-from exercises import exercises, moved, printed
+from exercises import exercises, moved, results
 
 PROJECT = Path(__file__).resolve().parents[1]
 SOURCE = PROJECT / "src" / "survaudit"
@@ -94,7 +94,256 @@ def test_examples_run_as_tests(page: str) -> None:
     settings = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
     assert "src" in settings["testpaths"]
     assert "--doctest-modules" in settings["addopts"]
-    assert page.count("```pycon") > 80
+    assert page.count("```pycon") == sum("Examples" in documented(item) for item in ITEMS) > len(ITEMS) / 3
+
+
+# ------------------------------------------------------------------ what a docstring must have
+
+# Files, or functions as `file:name`, that a rule leaves out, each with the reason. What no longer needs to be left out
+# fails `test_no_exception_is_stale`.
+BY_THE_LEDGER = "called by the ledger alone, all with the same two arguments, which the types describe"
+KEPT = "makes or reads kept files for a command of the Makefile, and is not part of an analysis"
+WITHOUT_RAISES = {
+    "recompute.py": "a claim registered wrongly is told by the ledger, for all of them alike",
+    "recompute_follow_up.py": "as in recompute.py",
+}
+WITHOUT_PARAMETERS = {
+    "recompute.py": BY_THE_LEDGER,
+    "recompute_follow_up.py": BY_THE_LEDGER,
+    "validation.py": "called by name, all with an entry of R and its data",
+    "reference.py": KEPT,
+    "montecarlo.py": KEPT,
+    "certificate.py": KEPT,
+    "figures/": "what is drawn, and where; no figure enters a result",
+}
+NOT_SCIENTIFIC = {
+    "recompute.py": "its example is the ledger, which the book prints whole",
+    "recompute_follow_up.py": "as recompute.py, and only for a user's follow-up",
+    "validation.py": "its example is the chapter on R, which lists each call with both results",
+    "reference.py": KEPT,
+    "montecarlo.py": KEPT,
+    "certificate.py": KEPT,
+    "certificate_page.py": KEPT,
+    "fingerprints.py": KEPT,
+    "figures/": "draws, and computes nothing",
+}
+WITHOUT_EXAMPLE = {
+    "completions.py:write_extremes": "searches for seconds a panel; `attainable_range` has an example",
+    "conditioned.py:search": "draws blocks of 100,000; `block_of` and `matches` have examples",
+    "conditioned.py:run_search": "takes an hour or more",
+    "conditioned.py:write_manifest": "stands in the example of `write_conditioned`",
+    "supplied.py:supplied_by_user": "depends on the environment; `read_supplied` has an example",
+    "supplied.py:current_follow_up": "depends on the environment; `read_synthetic` has an example",
+    "warm.py:compile_kernels": "compiles for a minute where nothing is kept",
+}
+# Whose method a function is; the docstring must name them with a year.
+SOURCES = {
+    "claims.py:fractions_printed_as": "Brown and Heathers",
+    "cohort/bounds.py:bounds": "Turnbull",
+    "cohort/describe.py:exact_test": "Freeman and Halton",
+    "comparison.py:curves_of": "Kaplan and Meier",
+    "comparison.py:compare_groups": "Mantel",
+    "constrained.py:constrain": "von Neumann",
+    "corrections.py:bonferroni": "Bonferroni",
+    "corrections.py:miller_siegmund": "Miller and Siegmund",
+    "corrections.py:lausen_schumacher_1994": "Lausen",
+    "corrections.py:conditional_gaussian": "Hothorn and Lausen",
+    "corrections.py:hothorn_lausen": "Hothorn and Lausen",
+    "corrections.py:union_bound": "Worsley",
+    "corrections.py:integer_scores": "Hothorn and Lausen",
+    "cutpoint.py:scan_one": "Mantel",
+    "cutpoint.py:scan_one_permutation_variance": "Lausen and Schumacher",
+    "cutpoint.py:scan_two": "Mantel",
+    "decoding.py:decode_steps": "Kaplan and Meier",
+    "decoding.py:guyot": "Guyot, Ades, Ouwens and Welton",
+    "digitised.py:monotone": "Barlow",
+    "dose_response.py:linear_p": "Cox",
+    "dose_response.py:spline_effect": "Harrell",
+    "ensemble.py:compare_many": "Mantel",
+    "ensemble.py:draw": "Fix and Neyman",
+    "ensemble_cuts.py:best_cuts": "Mantel",
+    "explore.py:every_cut": "Westfall and Young",
+    "hazards.py:cox": "Cox",
+    "hazards.py:firth_cox": "Firth",
+    "hazards.py:proportional_hazards": "Grambsch and Therneau",
+    "immortal.py:landmark": "Anderson, Cain and Gelber",
+    "immortal.py:mantel_byar": "Mantel and Byar",
+    "immortal.py:permutation_p": "Mantel and Byar",
+    "immortal.py:simon_makuch": "Simon and Makuch",
+    "immortal.py:time_dependent_cox": "Crowley and Hu",
+    "linking.py:compare_printed": "Mantel",
+    "linking.py:match_endpoints": "Kuhn",
+    "linking.py:matchings": "Ryser",
+    "no_effect.py:comparisons": "Mantel and Byar",
+    "no_effect.py:draw_cohorts": "Fix and Neyman",
+    "no_effect.py:shares": "Shapley",
+    "nulls.py:null_table": "Miller and Siegmund",
+    "rank_sets.py:all_rank_sets": "Mantel",
+    "rank_sets.py:attainable": "Jackson",
+    "reconstruct.py:reconstruct": "Guyot, Ades, Ouwens and Welton",
+    "selection.py:largest_permuted": "Westfall and Young",
+    "selection.py:permutation_test": "Davison and Hinkley",
+    "stratified.py:scan_stratified": "Mantel",
+    "survival.py:kaplan_meier": "Kaplan and Meier",
+    "survival.py:log_rank": "Mantel",
+    "survival.py:restricted_mean": "Royston and Parmar",
+    "survival.py:restricted_mean_difference": "Uno",
+    "survival.py:reverse_kaplan_meier": "Schemper and Smith",
+    "tipping.py:tipping": "Yan, Lee and Li",
+}
+
+
+def documented(item: Item) -> dict[str, str]:
+    return sections(inspect.cleandoc(ast.get_docstring(item.node) or ""))
+
+
+def place_of(item: Item) -> str:
+    return f"{item.file}:{item.node.name}"
+
+
+def exception(item: Item, listed: dict[str, str]) -> str | None:
+    """Return the entry by which a function is left out: its own, its file's or its folder's."""
+    ways = (place_of(item), item.file, item.file.partition("/")[0] + "/")
+    return next((way for way in ways if way in listed), None)
+
+
+def raises(node: ast.AST, helpers: dict[str, ast.FunctionDef]) -> bool:
+    """Return whether code raises an error, by itself or by a private function of its file."""
+    todo, seen = [node], set()
+    while todo:
+        for each in ast.walk(todo.pop()):
+            if isinstance(each, ast.Raise):
+                return True
+            if isinstance(each, ast.Call) and isinstance(each.func, ast.Name) and each.func.id in helpers.keys() - seen:
+                seen.add(each.func.id)
+                todo.append(helpers[each.func.id])
+    return False
+
+
+def helpers_of(source: str) -> dict[str, ast.FunctionDef]:
+    return {
+        node.name: node
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("_")
+    }
+
+
+def arguments(node: ast.FunctionDef) -> int:
+    given = node.args
+    return len([*given.posonlyargs, *given.args, *given.kwonlyargs]) + sum(map(bool, (given.vararg, given.kwarg)))
+
+
+def lacking_raises(items: list[Item], source: str) -> list[Item]:
+    helpers = helpers_of(source)
+    return [each for each in items if raises(each.node, helpers) and "Raises" not in documented(each)]
+
+
+def lacking_parameters(items: list[Item], _: str) -> list[Item]:
+    return [each for each in items if arguments(each.node) > 1 and "Parameters" not in documented(each)]
+
+
+def lacking_example(items: list[Item], _: str) -> list[Item]:
+    return [each for each in items if "Examples" not in documented(each)]
+
+
+RULES = {
+    "Raises": (lacking_raises, WITHOUT_RAISES),
+    "Parameters": (lacking_parameters, WITHOUT_PARAMETERS),
+    "Examples": (lacking_example, NOT_SCIENTIFIC | WITHOUT_EXAMPLE),
+}
+
+
+def functions(name: str, source: str) -> list[Item]:
+    return [item for item in public_items(name, source) if isinstance(item.node, ast.FunctionDef)]
+
+
+def lacking(section: str) -> list[Item]:
+    """Return every public function that lacks a section it should have, exceptions among them."""
+    rule, _ = RULES[section]
+    sources = {name: (SOURCE / name).read_text() for name in PUBLIC}
+    return [item for name, source in sources.items() for item in rule(functions(name, source), source)]
+
+
+@pytest.mark.parametrize("section", RULES)
+def test_every_function_has_the_sections_it_needs(section: str) -> None:
+    _, exceptions = RULES[section]
+    assert [place_of(item) for item in lacking(section) if exception(item, exceptions) is None] == []
+
+
+@pytest.mark.parametrize("section", RULES)
+def test_no_exception_is_stale(section: str) -> None:
+    _, exceptions = RULES[section]
+    assert all(exceptions.values())
+    assert set(exceptions) - {exception(item, exceptions) for item in lacking(section)} == set()
+
+
+def methods_lacking_raises(name: str, source: str) -> list[str]:
+    """Return the public methods that raise and do not say so; what a class refuses when made, it says itself."""
+    found = []
+    for item in (each for each in public_items(name, source) if isinstance(each.node, ast.ClassDef)):
+        for method in (each for each in item.node.body if isinstance(each, ast.FunctionDef)):
+            made = method.name in {"__init__", "__post_init__"}
+            text = inspect.cleandoc(ast.get_docstring(item.node if made else method) or "")
+            if (made or not method.name.startswith("_")) and raises(method, helpers_of(source)):
+                found += [] if "Raises" in sections(text) else [f"{place_of(item)}.{method.name}"]
+    return found
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_method_that_raises_says_so(name: str) -> None:
+    assert methods_lacking_raises(name, (SOURCE / name).read_text()) == []
+
+
+@pytest.mark.parametrize(("place", "authors"), SOURCES.items())
+def test_a_method_names_its_source(place: str, authors: str) -> None:
+    (item,) = (each for each in ITEMS if place_of(each) == place)
+    text = " ".join((ast.get_docstring(item.node) or "").split())
+    assert re.search(re.escape(authors) + r"[^.;]{0,60}?\b(1[6-9]|20)\d\d\b", text), text
+
+
+BARE = '''
+def _refuse(x: int) -> None:
+    raise ValueError(x)
+
+def direct(x: int) -> None:
+    """Refuse it."""
+    raise ValueError(x)
+
+def by_helper(x: int, y: int) -> int:
+    """Refuse it."""
+    return _refuse(x) or y
+
+def harmless(x: int, *, y: int) -> int:
+    """Add them.
+
+    Parameters
+    ----------
+    x, y : int
+
+    Examples
+    --------
+    >>> harmless(1, y=2)
+    3
+    """
+    return x + y
+'''
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (lacking_raises, ["direct", "by_helper"]),
+        (lacking_parameters, ["by_helper"]),
+        (lacking_example, ["direct", "by_helper"]),
+    ],
+)
+def test_the_rules_find_what_lacks_a_section(rule, expected) -> None:
+    assert [item.node.name for item in rule(functions("bare.py", BARE), BARE)] == expected
+
+
+def test_a_method_that_raises_is_found() -> None:
+    source = 'class A:\n    """A."""\n    def f(self) -> None:\n        """F."""\n        raise ValueError\n'
+    assert methods_lacking_raises("a.py", source) == ["a.py:A.f"]
 
 
 SMALL = '''
@@ -231,8 +480,10 @@ def test_an_exercise_without_solution_stops_the_build(old: str, new: str) -> Non
 def test_results_are_those_of_the_cell() -> None:
     v4 = nbformat.v4
     outputs = [v4.new_output("stream", text="one\n"), v4.new_output("execute_result", {"text/plain": "2"})]
+    outputs.append(v4.new_output("display_data", {"text/plain": "3", "text/html": "<table></table>"}))
     cells = [v4.new_code_cell("1"), v4.new_code_cell("print('one')\n2", outputs=outputs)]
-    assert printed(v4.new_notebook(cells=cells), "print('one')\n2") == "one\n2"
+    found = results(v4.new_notebook(cells=cells), "print('one')\n2")
+    assert found == "```text\none\n```\n\n```text\n2\n```\n\n```{raw} html\n<table></table>\n```"
 
 
 def test_the_built_page_has_every_exercise_with_its_result(site: Path) -> None:
@@ -241,7 +492,7 @@ def test_the_built_page_has_every_exercise_with_its_result(site: Path) -> None:
     folded = soup.find_all("details")
     assert len(folded) == len(expected) > 20
     for one, each in zip(folded, expected, strict=True):
-        code, *results = one.find_all("pre")
+        code, *found = one.find_all(["pre", "table"])
         assert code.get_text().strip() == each.solution
-        assert results, each.task
-        assert results[0].get_text().strip()
+        assert found, each.task
+        assert found[0].get_text().strip()

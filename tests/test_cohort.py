@@ -48,7 +48,10 @@ def test_table_one_counts_and_medians(supplement: Supplement, rows: dict[int, li
         mrd = sorted(float(cells[5]) for cells in own)
         middle = (mrd[(len(mrd) - 1) // 2] + mrd[len(mrd) // 2]) / 2
         shown = table.loc[("MRD (%)", "median [min to max]"), group]
-        assert shown == f"{middle:.2f} [{mrd[0]:.2f},{mrd[-1]:.2f}]"
+        assert shown == f"{middle:.2f} [{mrd[0]:.2f} to {mrd[-1]:.2f}]"
+        ages = sorted(int(cells[3]) for cells in own)
+        middle = (ages[(len(ages) - 1) // 2] + ages[len(ages) // 2]) / 2
+        assert table.loc[("Age (years)", "median [min to max]"), group] == f"{middle:g} [{ages[0]} to {ages[-1]}]"
     assert int(table.loc[("Earlier relapses", "median [min to max]"), "Missing"]) == (
         sum(cells[8] == "-" for cells in rows.values())
     )

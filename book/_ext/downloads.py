@@ -33,7 +33,9 @@ class NotebookLink(SphinxTransform):
         link = addnodes.download_reference(
             "", "", nodes.Text(notebook.name), reftarget=notebook.name, refdoc=self.env.docname, reftype="download"
         )
-        line = nodes.paragraph("", "This page as a notebook: ", link, classes=["notebook-download"])
+        line = nodes.paragraph(
+            "", "This page as a notebook, to run in a copy of the repository: ", link, classes=["notebook-download"]
+        )
         title.parent.insert(title.parent.index(title) + 1, line)
 
 

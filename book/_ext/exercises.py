@@ -64,14 +64,19 @@ def moved(task: str, page: str) -> str:
     return re.sub(r"\]\((?!\.\./|https?:)([^)]+\.md)", r"](../notebooks/\1", task)
 
 
-def printed(notebook: NotebookNode, code: str) -> str:
-    """Return what a cell printed and returned, as plain text."""
+def results(notebook: NotebookNode, code: str) -> str:
+    """Return what a cell printed and returned, as Markdown: tables as such, all else as text."""
     found = []
     for cell in notebook.cells:
         if cell.cell_type == "code" and cell.source.strip() == code:
             for output in cell.outputs:
-                found.append(output.get("text") or output.get("data", {}).get("text/plain", ""))
-    return "\n".join(part.strip("\n") for part in found)
+                data = output.get("data", {})
+                if "text/html" in data:
+                    found.append(f"```{{raw}} html\n{data['text/html']}\n```")
+                else:
+                    text = output.get("text") or data.get("text/plain", "")
+                    found.append(f"```text\n{text.strip(chr(10))}\n```")
+    return "\n\n".join(found)
 
 
 def executed(env: BuildEnvironment, cache: JupyterCacheAbstract, page: str) -> NotebookNode:
@@ -98,15 +103,13 @@ def exercise_list(env: BuildEnvironment) -> str:
             continue
         title = re.search(r"^# (.*)$", text, flags=re.MULTILINE)
         notebook = executed(env, cache, page)
-        shown.append(
-            f"## {title[1] if title else page}\n\nThe data and the imports are those of [this notebook](../{page}).\n"
-        )
+        name = title[1] if title else page
+        shown.append(f"## {name}\n\nThe data and the imports are those of [{name}](../{page}).\n")
         for each in found:
-            output = printed(notebook, each.solution)
-            result = f"\n\n```text\n{output}\n```" if output else ""
+            output = results(notebook, each.solution)
             shown.append(
                 f"**Exercise {each.number}.**\n{moved(each.task, page)}\n\n"
-                f"::::{{dropdown}} Solution {each.number}\n```python\n{each.solution}\n```{result}\n::::\n"
+                f"::::{{dropdown}} Solution {each.number}\n```python\n{each.solution}\n```\n\n{output}\n::::\n"
             )
     return "\n".join(shown)
 

@@ -20,14 +20,18 @@ SEEN = "IDENTIFIED. Between which bounds overall survival must run in each group
 
 
 def description(document: nodes.document) -> str:
-    """Return the question that a page asks, or its first paragraph, shortened at a word."""
-    paragraphs = [
-        " ".join(paragraph.astext().split())
-        for paragraph in document.findall(nodes.paragraph)
-        if "notebook-download" not in paragraph["classes"]
+    """Return the question that a page asks, its lead, or its first paragraph, shortened at a word."""
+    found = [
+        paragraph for paragraph in document.findall(nodes.paragraph) if "notebook-download" not in paragraph["classes"]
     ]
+    lead = [
+        " ".join(each.astext().split())
+        for each in found
+        if "lead" in getattr(each.parent, "attributes", {}).get("classes", [])
+    ]
+    paragraphs = [" ".join(each.astext().split()) for each in found]
     asked = [text.removeprefix("The question.").strip() for text in paragraphs if text.startswith("The question.")]
-    (text,) = (asked or paragraphs or [""])[:1]
+    (text,) = (asked or lead or paragraphs or [""])[:1]
     return text if len(text) <= LENGTH else text[:LENGTH].rsplit(" ", 1)[0] + " …"
 
 
@@ -37,10 +41,17 @@ def add_tags(app: Sphinx, page: str, _: str, context: dict[str, Any], document: 
         return
     told = description(document)
     title = next((title.astext() for title in document.findall(nodes.title)), app.config.project)
-    tags = {"og:type": "article", "og:site_name": app.config.html_title, "og:title": title, "og:description": told}
+    tags = {
+        "og:type": "article",
+        "twitter:card": "summary",
+        "og:site_name": app.config.html_title,
+        "og:title": title,
+        "og:description": told,
+    }
     if app.config.html_baseurl:
         address = app.config.html_baseurl.rstrip("/")
         tags |= {"og:url": f"{address}/{page}.html", "og:image": f"{address}/{PICTURE}", "og:image:alt": SEEN}
+        tags["twitter:card"] = "summary_large_image"
     lines = [f'<meta content="{escape(text)}" property="{name}"/>' for name, text in tags.items()]
     lines.append(f'<meta content="{escape(told)}" name="description"/>')
     context["metatags"] = "\n".join([context.get("metatags", ""), *lines])

@@ -70,11 +70,20 @@ def table_one(cohort: pd.DataFrame) -> pd.DataFrame:
     names = shown["Characteristic"].replace("n", "Patients, n").str.rsplit(", ", n=1, expand=True)
     shown["Characteristic"] = names[0]
     shown["Value"] = shown["Value"].where(shown["Value"] != "", names[1].str.replace(",", " to "))
+    # Whole numbers are measured here, and their medians may lie between two.
+    for name in ("Overall", *GROUPS):
+        told = shown[name].str.replace(r"\.0\b", "", regex=True).str.replace(",", " to ")
+        shown[name] = shown[name].where(~shown["Value"].str.startswith("median"), told)
     return shown
 
 
 def group_differences(cohort: pd.DataFrame) -> pd.DataFrame:
     """Count, by group, what set the groups apart before a survival time could.
+
+    Parameters
+    ----------
+    cohort : pandas.DataFrame, shape (28, 25)
+        ``Supplement.cohort``.
 
     Returns
     -------
@@ -82,6 +91,12 @@ def group_differences(cohort: pd.DataFrame) -> pd.DataFrame:
         ``patients``; ``low_mrd`` (below 1% before the infusion, a limit of ours); ``no_blasts`` before;
         ``assessed`` for response, and of these ``mrd_negative_response``, ``mrd_positive_response`` and
         ``no_response``; ``not_assessed``.
+
+    Examples
+    --------
+    >>> from survaudit.cohort.tables import read_supplement
+    >>> group_differences(read_supplement("data/raw").cohort)["low_mrd"].to_dict()
+    {'CART1': 1, 'CART2': 0, 'CART+HSCT': 4}
     """
     response = cohort["response_1"]
     counts = pd.DataFrame(
@@ -113,6 +128,11 @@ def exact_test(counts: pd.DataFrame, column: str, of: str = "patients") -> float
         Which count to compare.
     of : str
         The number that it is counted out of.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
 
     Examples
     --------

@@ -6,7 +6,10 @@ import base64
 import re
 from html import escape
 
+import numpy as np
 import pandas as pd
+
+DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 
 
 class FrameTable:
@@ -28,7 +31,9 @@ class FrameTable:
         self.label = label
 
     def _repr_html_(self) -> str:
-        table = self.frame.to_html(index=False, border=0, classes="frame-table", na_rep="", justify="unset")
+        shown = self.frame.apply(_as_shown)
+        table = shown.to_html(index=False, border=0, classes="frame-table", justify="unset")
+        table = DATE.sub(r'<span class="date">\g<0></span>', table)  # which a narrow column may not break
         return _scrolling(table, self.label) + _download(self.full, self.label)
 
     def __repr__(self) -> str:
@@ -39,6 +44,20 @@ class FrameTable:
 def _flat(frame: pd.DataFrame) -> pd.DataFrame:
     flat = frame.set_axis(list(frame.columns), axis="columns")  # a named column axis would head an empty cell
     return flat.reset_index() if any(flat.index.names) else flat
+
+
+def _as_shown(column: pd.Series) -> pd.Series:
+    """Return the cells of a column as a reader should see them; the CSV keeps every digit.
+
+    What is missing is left empty, and whole numbers have no decimals, whatever type a gap gave them. Up to
+    three decimals are the same in all cells; more of them are the source's, or of very different size.
+    """
+    if not pd.api.types.is_float_dtype(column):
+        return column.map(lambda cell: "" if pd.api.types.is_scalar(cell) and pd.isna(cell) else str(cell))
+    finite = column[np.isfinite(column)].astype(float)
+    decimals = max((len(f"{value:.10f}".rstrip("0").partition(".")[2]) for value in finite), default=0)
+    form = f".{decimals}f" if decimals <= 3 else ".6g"
+    return column.map(lambda cell: "" if pd.isna(cell) else ("no end" if np.isposinf(cell) else f"{cell:{form}}"))
 
 
 def _download(frame: pd.DataFrame, label: str) -> str:
