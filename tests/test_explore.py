@@ -16,14 +16,14 @@ import pytest
 from bs4 import BeautifulSoup
 from lifelines import KaplanMeierFitter
 from lifelines.statistics import logrank_test
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, CDPSession, Page, expect, sync_playwright
 from scipy import stats
 from test_browser import FLAGS, OVERFLOW, PHONES, THEMES, barriers, listed, reading
 
 from survaudit import cutpoint, selection, survival
 from survaudit.errors import InputError
 from survaudit.explore import EveryCut, every_cut
-from survaudit.figures.explore import Cohort, CutExplorer
+from survaudit.figures.explore import Cohort, CutExplorer, NullExplorer, draw_null_cohort
 
 CUT, NULLS = "notebooks/14_explore_a_cut.html", "notebooks/14_explore_nulls.html"
 ASSETS = Path(__file__).resolve().parents[1] / "book" / "assets"
@@ -120,9 +120,10 @@ def island(html: str) -> dict:
 def test_the_data_tell_each_cut() -> None:
     x, days, event = ties(11)
     time = 40 * days  # some months
-    every = every_cut(x, time, event, rng=np.random.default_rng(1), replicates=99)
+    every = every_cut(x, time, event, rng=np.random.default_rng(1), replicates=99, min_group=3)
     (data,) = island(CutExplorer([cohort(every, "SYNTHETIC")])._repr_html_())["cohorts"]
-    assert data["cut"] == sorted(set(x))[:-1]
+    assert data["least"] == 3
+    assert data["cut"] == [cut for cut in sorted(set(x)) if 3 <= (x <= cut).sum() <= len(x) - 3]
     assert sum(data["count"]) == len(x)
     for place, cut in enumerate(data["cut"]):
         low = x <= cut
@@ -147,6 +148,12 @@ def test_the_data_are_the_same_bytes_twice_and_stay_in_their_script() -> None:
     assert pages[0] == pages[1]
     assert pages[0].count("</script>") == 1
     assert island(pages[0])["cohorts"][0]["title"] == "</script>"
+
+
+def test_the_figure_of_invented_cohorts_says_so_in_the_picture() -> None:
+    scan = cutpoint.scan_one(*ties(1))
+    curve = survival.kaplan_meier(*ties(1)[1:])
+    assert draw_null_cohort(scan, (curve, curve), [1.0, 2.0], 5.59).get_suptitle().startswith("SIMULATED: ")
 
 
 # ------------------------------------------------------------------ in the browser
@@ -245,7 +252,7 @@ def said(page: Page) -> str:
 def show_p(p: float) -> str:
     if p < 0.001:
         return "below 0.001"
-    return f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+    return f"{p:#.2g}"
 
 
 def path_of(page: Page, place: int) -> str:
@@ -262,11 +269,17 @@ def check_cut(page: Page, columns: tuple[np.ndarray, ...], place: int) -> None:
     assert f"Cut {cut:g}%, {low.sum()} against {(~low).sum()} patients" in text
     assert f"chi-square {test.test_statistic:.2f}, naive P {show_p(test.p_value)}, corrected P " in text
     assert page.get_by_label("Cut of MRD").get_attribute("aria-valuetext") == f"{cut:g}%"
+    assert page.get_by_label("Cut of MRD").input_value() == str(place)
+    assert page.locator(".explore-slider").inner_text().endswith(f"{cut:g}%, cut {place + 1} of {len(set(x)) - 1}")
     shown = page.locator(".explore-card strong").all_inner_texts()
     assert shown[0] == show_p(test.p_value)
     assert text.rstrip(".").split("corrected P ")[1].split(". ")[0] == shown[1]
     histogram, curves = page.locator(".explore-panels svg").all()[1:]
-    assert {f"low, n = {low.sum()}", f"high, n = {(~low).sum()}"} <= set(histogram.locator("text").all_text_contents())
+    sides = {f"low (at most {cut:g}%), n = {low.sum()}", f"high (above {cut:g}%), n = {(~low).sum()}"}
+    assert sides <= set(histogram.locator("text").all_text_contents())
+    assert all(side in histogram.get_attribute("aria-label") for side in sides)
+    heard = curves.get_attribute("aria-label")
+    assert "At risk at 0, 6, 12, 18, 24, 30 months: " in heard
     for row, side in enumerate((low, ~low)):
         assert path_of(page, row).count("V") == len(set(time[side & (event == 1)]))
         at_risk = [int((time[side] >= month * 30.4375).sum()) for month in range(0, 31, 6)]
@@ -274,6 +287,7 @@ def check_cut(page: Page, columns: tuple[np.ndarray, ...], place: int) -> None:
         texts = curves.locator("text").all_text_contents()
         start = texts.index(name) + 1
         assert [int(text) for text in texts[start : start + len(at_risk)]] == at_risk
+        assert f"{name} {', '.join(map(str, at_risk))}" in heard.split("months: ")[1]
 
 
 @pytest_browser
@@ -317,6 +331,143 @@ def test_a_finger_moves_the_cut(chromium: Browser, site: Path, example: tuple[np
     for control in (slider, page.get_by_role("button", name="Best cut")):
         assert control.bounding_box()["height"] >= 44
     context.close()
+
+
+def swipe(touch: CDPSession, page: Page, start: tuple[float, float], step: tuple[float, float]) -> None:
+    """Lay a finger on the screen, move it ten steps, and take it off."""
+    for i in range(11):
+        point = {"x": start[0] + i * step[0], "y": start[1] + i * step[1]}
+        touch.send("Input.dispatchTouchEvent", {"type": "touchMove" if i else "touchStart", "touchPoints": [point]})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.wait_for_timeout(300)
+
+
+@pytest_browser
+def test_a_finger_that_scrolls_over_the_slider_leaves_the_cut(
+    chromium: Browser, site: Path, example: tuple[np.ndarray, ...]
+) -> None:
+    context = chromium.new_context(viewport=PHONES[0], has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto(f"{site.as_uri()}/{CUT}")
+    best = sorted(set(example[0])).index(65.6)
+    # Where the slider stays in sight above what it moves.
+    page.evaluate("document.querySelector('.explore-cards').scrollIntoView({block: 'center', behavior: 'instant'})")
+    box, before = page.get_by_label("Cut of MRD").bounding_box(), page.evaluate("window.scrollY")
+    assert 0 < box["y"] < 200
+    touch = context.new_cdp_session(page)
+    middle = box["y"] + box["height"] / 2
+    swipe(touch, page, (80, middle), (0, 20))
+    assert page.evaluate("window.scrollY") < before
+    check_cut(page, example, best)
+    box = page.get_by_label("Cut of MRD").bounding_box()
+    swipe(touch, page, (320, box["y"] + box["height"] / 2), (-29, 0))
+    check_cut(page, example, 0)
+    context.close()
+
+
+@pytest_browser
+def test_who_comes_back_finds_controls_and_page_of_one_mind(
+    opened: Callable[[str], Page], example: tuple[np.ndarray, ...]
+) -> None:
+    page = opened(CUT)
+    page.get_by_label("Breast cancer").check()
+    page.get_by_label("Cut of age").press("End")
+    opened(NULLS)
+    page.get_by_label("Least patients a side").select_option("6")
+    page.get_by_label("Censored").select_option("0.6")
+    page.get_by_label("Seed").fill("77")
+    page.get_by_label("Seed").blur()
+    page.go_back()
+    expect(page.get_by_role("radio", name="Worked example")).to_be_checked()
+    check_cut(page, example, sorted(set(example[0])).index(65.6))
+    page.go_forward()
+    expect(page.locator(".explore-kind strong")).to_have_text("SIMULATED")
+    controls = page.locator(".explore :is(input, select)")
+    assert [control.input_value() for control in controls.all()] == ["1", "0", "1"]
+    x, time, event = map(np.array, plain_null(mulberry32(1), 28, 0.0))
+    assert f"chi-square of {cutpoint.scan_one(x, time, event).best.chi2:.2f}" in said(page)
+
+
+@pytest_browser
+def test_drawings_follow_the_width_of_their_place_and_a_click_finds_its_cut(
+    opened: Callable[[str], Page], example: tuple[np.ndarray, ...]
+) -> None:
+    page = opened(CUT)
+    place, drawing = page.locator(".explore-panels").first, page.locator(".explore-click")
+    page.evaluate("document.querySelector('.explore').style.width = '420px'")  # no window is resized
+    width = place.evaluate("place => place.clientWidth")
+    assert width < 420
+    expect(drawing).to_have_attribute("width", str(width))
+    # And while a drawing is still shown smaller than it was drawn, as on paper or before the next frame:
+    drawing.evaluate("drawing => { drawing.style.width = '250px'; }")
+    page.get_by_label("Cut of MRD").evaluate("slider => { slider.value = 0; }")
+    ring = drawing.locator("circle[r='10']").bounding_box()
+    box = drawing.bounding_box()
+    assert box["width"] == pytest.approx(250, abs=1)
+    drawing.click(
+        position={"x": ring["x"] + ring["width"] / 2 - box["x"], "y": ring["y"] + ring["height"] / 2 - box["y"]}
+    )
+    check_cut(page, example, sorted(set(example[0])).index(65.6))
+
+
+@pytest_browser
+def test_a_screen_reader_hears_the_cut_where_the_slider_comes_to_rest(opened: Callable[[str], Page]) -> None:
+    page = opened(CUT)
+    heard = page.locator(".explore [aria-live]")
+    assert page.locator(".explore-said").get_attribute("aria-live") is None
+    page.wait_for_timeout(800)
+    assert heard.text_content() == ""  # nothing was done yet
+    page.evaluate(
+        "window.changes = 0; new MutationObserver(() => { window.changes += 1; })"
+        ".observe(document.querySelector('.explore [aria-live]'), {childList: true, subtree: true})"
+    )
+    slider = page.get_by_label("Cut of MRD")
+    slider.focus()
+    page.evaluate(
+        "() => { const slider = document.activeElement; for (let place = 20; place >= 0; place -= 1) "
+        "{ slider.value = place; slider.dispatchEvent(new Event('input')); } }"
+    )
+    expect(heard).to_have_text(said(page))
+    page.get_by_role("button", name="Lower cut").click()  # it is the lowest
+    page.wait_for_timeout(800)
+    assert page.evaluate("window.changes") == 1
+
+
+STRUCK = """() => [...document.querySelectorAll(".explore-panels svg")].flatMap(drawing => {
+  const whole = drawing.getBoundingClientRect();
+  const texts = [...drawing.querySelectorAll("text:not([fill-opacity])")];
+  const words = texts.map(text => ({word: text.textContent, box: text.getBoundingClientRect()}));
+  const outside = ({box}) => box.left < whole.left - 1 || box.right > whole.right + 1 || box.bottom > whole.bottom + 1;
+  const meet = (one, other) => Math.min(one.right, other.right) - Math.max(one.left, other.left) > 1 &&
+    Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top) > 3;
+  return [
+    ...words.filter(outside).map(({word}) => `outside: ${word}`),
+    ...words.flatMap((one, i) => words.slice(i + 1).filter(other => meet(one.box, other.box))
+      .map(other => `${one.word} on ${other.word}`)),
+  ];
+})"""
+
+
+@pytest_browser
+def test_every_drawing_has_a_key_and_no_word_lies_on_another(chromium: Browser, site: Path) -> None:
+    for viewport in PHONES:
+        with reading(chromium, site.as_uri(), viewport) as reader:
+            for name, kinds, extra in (
+                (CUT, ["Breast cancer", "Worked example"], {"chosen cut"}),
+                (NULLS, [""], set()),
+            ):
+                page = reader.open(name)
+                for kind in kinds:
+                    if kind:
+                        page.get_by_role("radio", name=kind).check()
+                    expected = {"more events in low than expected", "more events in high than expected", "best cut"}
+                    first = page.locator(".explore-panels svg").first
+                    assert expected | extra <= set(first.locator("text").all_text_contents())
+                    word = page.locator(".explore-kind strong").inner_text()
+                    for drawing in page.locator(".explore-panels svg").all():
+                        assert drawing.locator("text").first.text_content().startswith(f"{word}: ")
+                    assert page.evaluate(STRUCK) == []
+            assert not reader.problems, listed(reader.problems)
 
 
 @pytest_browser
@@ -365,19 +516,86 @@ def test_null_cohorts_are_counted_as_the_module_counts_them(opened: Callable[[st
         page.get_by_label("Seed").fill(str(seed))
         page.get_by_label("Seed").blur()
         page.get_by_role("button", name="Start again").click()
-        page.get_by_role("button", name="Draw 100").click()
+        page.get_by_role("button", name="Draw to the next 100", exact=True).click()
         page.get_by_role("button", name="Draw a cohort").click()
         numbers = mulberry32(seed)
-        drawn = [plain_null(numbers, 28, censoring) for _ in range(102)]
+        drawn = [plain_null(numbers, 28, censoring) for _ in range(101)]
         best = np.array([cutpoint.scan_one(*columns, min_group=least).best.chi2 for columns in drawn])
         counts = [int((best >= 5.59).sum()), int((best >= limit).sum())]
-        assert page.locator(".explore-card strong").all_inner_texts() == [f"{count} of 102" for count in counts]
+        assert page.locator(".explore-card strong").all_inner_texts() == [f"{count} of 101" for count in counts]
         assert f"chi-square of {best[-1]:.2f}" in said(page)
         for words, share in zip(
             page.locator(".explore-card span").all_inner_texts(), expected[censoring, least], strict=True
         ):
             told = float(re.search(r"Expected: ([\d.]+)%", words)[1])
             assert told == pytest.approx(100 * float(share), abs=0.1001)
+            error = float(re.search(r"standard error of ([\d.]+)%", words)[1])
+            assert error == pytest.approx(100 * np.sqrt(float(share) * (1 - float(share)) / 101), abs=0.1)
+    page.get_by_role("button", name="Draw to the next 1,000").click()
+    expect(page.locator(".explore-card strong").first).to_have_text(re.compile(" of 1,000$"))
+
+
+@pytest_browser
+@pytest.mark.parametrize(("typed", "seed"), [("-1", 2**32 - 1), ("1.5", 1), ("4294967297", 1), ("", 0)])
+def test_the_seed_that_is_shown_is_the_seed_that_is_used(opened: Callable[[str], Page], typed: str, seed: int) -> None:
+    page = opened(NULLS)
+    page.get_by_label("Seed").fill(typed)
+    page.get_by_role("button", name="Start again").click()
+    assert page.get_by_label("Seed").input_value() == str(seed)
+    x, time, event = map(np.array, plain_null(mulberry32(seed), 28, 0.0))
+    assert f"chi-square of {cutpoint.scan_one(x, time, event).best.chi2:.2f}" in said(page)
+
+
+@pytest_browser
+def test_many_cohorts_leave_the_page_answering(opened: Callable[[str], Page]) -> None:
+    page = opened(NULLS)
+    # A clock by which every look takes a millisecond, so that a slow machine draws in the same slices.
+    page.evaluate("() => { let now = 0; performance.now = () => { now += 1; return now; }; }")
+    counts = page.locator(".explore-card strong")
+    button = page.get_by_role("button", name="Draw to the next 1,000")
+    button.focus()
+    told = page.evaluate(
+        "() => { const {activeElement: button} = document; button.click();"
+        " const first = document.querySelector('.explore-card strong').textContent;"
+        " for (const other of button.parentElement.querySelectorAll('[aria-disabled=true]')) other.click();"
+        " return [first, document.querySelector('.explore-card strong').textContent, button.ariaDisabled]; }"
+    )
+    assert 1 < int(told[0].split(" of ")[1]) < 100  # a slice, and then the page is drawn
+    assert told[1:] == [told[0], "true"]
+    expect(counts.first).to_have_text(re.compile(" of 1,000$"), timeout=20_000)
+    expect(button).to_have_attribute("aria-disabled", "false")
+    expect(button).to_be_focused()
+    # Another setting ends what was going on.
+    page.evaluate(
+        "() => { document.activeElement.click(); const least = document.querySelector('select');"
+        " least.value = '6'; least.dispatchEvent(new Event('change')); }"
+    )
+    page.wait_for_timeout(300)
+    assert [text.split(" of ")[1] for text in counts.all_inner_texts()] == ["1", "1"]
+
+
+@pytest_browser
+def test_more_cohorts_than_a_call_takes_arguments(chromium: Browser, tmp_path: Path) -> None:
+    """Math.max of as many values overflowed the stack."""
+    shares = pd.DataFrame(
+        {"n": [4], "min_group": [1], "censoring": [0.0], "share": [0.1], "chi2": [5.59], "replicates": [9]}
+    )
+    body = NullExplorer(shares, shares.assign(chi2=3.84))._repr_html_()
+    script = (ASSETS / "explore.js").read_text(encoding="utf-8")
+    (tmp_path / "page.html").write_text(
+        f"<!DOCTYPE html><body>{body}<script>{script}</script></body>", encoding="utf-8"
+    )
+    with reading(chromium, tmp_path.as_uri()) as reader:
+        page = reader.open("page.html")
+        # A clock that stands still: all are drawn at once.
+        page.evaluate("performance.now = () => 0")
+        page.evaluate(
+            "() => { const buttons = [...document.querySelectorAll('button')];"
+            " const press = buttons.find(button => button.textContent.includes('1,000'));"
+            " for (let i = 0; i < 130; i += 1) press.click(); }"
+        )
+        assert said(page).startswith("Cohort 130,000:")
+        assert not reader.problems, listed(reader.problems)
 
 
 @pytest_browser
@@ -389,7 +607,8 @@ def test_moved_pages_have_no_barrier_and_fit_a_phone(chromium: Browser, site: Pa
             page.get_by_label("Breast cancer").check()
             page.get_by_role("button", name="Lower cut").click()
         else:
-            page.get_by_role("button", name="Draw 1,000").click()
+            page.get_by_role("button", name="Draw to the next 1,000").click()
+            expect(page.locator(".explore-card strong").first).to_have_text(re.compile(" of 1,000$"))
         found = [barrier for theme in THEMES for barrier in (reader.take(theme), *barriers(page))[1:]]
         found += page.evaluate(OVERFLOW)
         for control in page.locator(".explore :is(button, input, select)").all():
@@ -428,6 +647,35 @@ def test_without_javascript_a_figure_and_a_table_stand_there(
     tables = [table.locator("tbody tr").count() for table in page.locator(".table-frame:visible").all()]
     assert rows in tables
     context.close()
+
+
+@pytest_browser
+@pytest.mark.parametrize("name", [CUT, NULLS])
+def test_the_note_stands_where_the_script_does_not_come(chromium: Browser, site: Path, name: str) -> None:
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(f"{site.as_uri()}/{name}")
+    expect(page.locator(".explore")).to_be_visible()
+    expect(page.locator(".explore-note")).to_be_hidden()
+    assert page.locator(".explore-note").count() == 1
+    page.route("**/explore.js", lambda route: route.abort())
+    page.reload()
+    expect(page.locator(".explore-note")).to_be_visible()
+    expect(page.locator(".explore")).to_be_hidden()
+    context.close()
+
+
+@pytest_browser
+def test_on_paper_nothing_waits_to_be_pressed_and_no_colour_is_turned(chromium: Browser, site: Path) -> None:
+    with reading(chromium, site.as_uri(), theme="dark") as reader:
+        page = reader.open(CUT)
+        drawing = page.locator(".explore-click")
+        expect(drawing).not_to_have_css("filter", "none")
+        page.emulate_media(media="print", color_scheme="dark")
+        expect(drawing).to_have_css("filter", "none")
+        for control in page.locator(".explore-slider input, .explore-button").all():
+            assert not control.is_visible()
+        assert not reader.problems, listed(reader.problems)
 
 
 def test_the_script_is_loaded_by_its_pages_only(site: Path) -> None:

@@ -74,6 +74,7 @@ class Cohort:
             "n": scan.n,
             "events": scan.events,
             "best": self.every.best,
+            "least": scan.min_group,
             "replicates": self.every.replicates,
             "limits": _round([chi2_of_p(LEVEL), self.every.critical], 4),
             "cut": _round(scan.cut, 6),
@@ -166,9 +167,10 @@ def _island(page: str, data: dict[str, Any]) -> str:
     text = json.dumps(whole, sort_keys=True, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
     return (
         f'<div class="explore" data-explore="{page}" hidden></div>'
+        # Hidden by the script, and not in <noscript>, so that it stands there too when the script is not found.
+        '<p class="explore-note">Here a script would let you move things. '
+        "The figure and the table below show the same without it.</p>"
         f'<script type="application/json" id="explore-{page}-data">{text}</script>'
-        '<noscript><p class="explore-note">Here a script would let you move things. '
-        "The figure and the table below show the same without it.</p></noscript>"
     )
 
 
@@ -186,7 +188,8 @@ def draw_null_cohort(scan: CutScan, curves: tuple[KaplanMeier, KaplanMeier], bes
     printed : float
         The chi-square to be reached.
     """
-    figure = Figure(figsize=(7.2, 6.2), layout="constrained")
+    figure = Figure(figsize=(7.2, 6.4), layout="constrained")
+    figure.suptitle("SIMULATED: cohorts in which nothing matters", color=QUIET, fontweight="bold", x=0.02, ha="left")
     axes = figure.subplot_mosaic([["cuts", "curves"], ["best", "best"]])
     left, right, below = axes["cuts"], axes["curves"], axes["best"]
     left.vlines(scan.n_low, 0, scan.chi2, color=QUIET, linewidth=1.4)
