@@ -105,6 +105,13 @@ def test_workers_change_no_table():
 
 def test_chi2_of_p_is_the_inverse_tail():
     np.testing.assert_allclose(stats.chi2.sf([chi2_of_p(0.05), chi2_of_p(1e-9)], 1), [0.05, 1e-9])
+    assert chi2_of_p(1.0) == 0
+
+
+@pytest.mark.parametrize("p", [1.5, 5, 0, -0.1, float("nan")])
+def test_chi2_of_p_refuses_what_is_no_p_value(p):
+    with pytest.raises(InputError, match=r"p: found .*, expected a P value"):
+        chi2_of_p(p)
 
 
 # --- Worst case -----------------------------------------------------------------------------

@@ -88,6 +88,11 @@ def calibrate(
         Each correction of `selection.compare`, on the same cohorts; Hothorn and Lausen's up to 200 patients.
         A cohort drawn without events is given one, at the last time.
 
+    Raises
+    ------
+    InputError
+        If a number is out of its range, or `rng` is no generator of numpy.
+
     Examples
     --------
     >>> result = calibrate(rng=np.random.default_rng(1), replicates=40, permutations_each=19)

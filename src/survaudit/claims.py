@@ -96,6 +96,21 @@ class Claim:
 def half_unit(printed: str) -> Decimal:
     """Return half a unit of the last printed digit: what rounding can hide.
 
+    Parameters
+    ----------
+    printed : str
+        Digits as they are printed.
+
+    Returns
+    -------
+    decimal.Decimal
+        In the unit of the printed number.
+
+    Raises
+    ------
+    ClaimError
+        If the text is no finite number.
+
     Examples
     --------
     >>> half_unit("74.7"), half_unit("28")
@@ -118,6 +133,24 @@ def _decimal(printed: str) -> Decimal:
 def compare(printed: str, recomputed: float) -> Verdict:
     """Compare a recomputed value with a printed one at the precision in which it is printed.
 
+    Parameters
+    ----------
+    printed : str
+        Digits as they are printed; how many there are sets the precision.
+    recomputed : float
+        In the same unit.
+
+    Returns
+    -------
+    Verdict
+        REPRODUCED within half a unit of the last printed digit, ROUNDING within less than a whole one, else
+        CONTRADICTED.
+
+    Raises
+    ------
+    ClaimError
+        If the printed text is no finite number, or the recomputed value is not finite.
+
     Examples
     --------
     >>> str(compare("92.6", 100 * 25 / 27)), str(compare("74.7", 100 * 20 / 27))
@@ -137,6 +170,23 @@ def fractions_printed_as(printed_percent: str, largest: int) -> list[Fraction]:
     """Return every fraction with a denominator up to ``largest`` whose percentage prints so.
 
     The check of granularity of Brown and Heathers (2017) for percentages of small groups.
+
+    Parameters
+    ----------
+    printed_percent : str
+        A percentage as it is printed, without its sign.
+    largest : int
+        Largest denominator to try, such as the number of patients.
+
+    Returns
+    -------
+    list of fractions.Fraction
+        Shares from 0 to 1 in lowest terms, ascending; empty if none prints so.
+
+    Raises
+    ------
+    ClaimError
+        If the text is no finite number.
 
     Examples
     --------
@@ -158,6 +208,16 @@ def fractions_printed_as(printed_percent: str, largest: int) -> list[Fraction]:
 
 def read_claims(path: Path | str) -> dict[str, Claim]:
     """Read the register of claims.
+
+    Parameters
+    ----------
+    path : path
+        The project's ``data/claims.yml``, or a register of the same form.
+
+    Returns
+    -------
+    dict of str to Claim
+        By id, in the order of the file.
 
     Raises
     ------

@@ -5,7 +5,7 @@ Works for any complete follow-up, of whatever kind, and carries the kind along.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,11 +104,24 @@ def curves_of(rows: pd.DataFrame, groups: Sequence[str]) -> tuple[KaplanMeier, .
     rows : pandas.DataFrame
         ``group``, ``time_days`` and ``event``, one row a patient, as ``FollowUp.endpoint`` returns.
     groups : sequence of str
+        In the order of the curves.
+
+    Returns
+    -------
+    tuple of KaplanMeier
+        Product-limit estimates (Kaplan and Meier, 1958), labelled by group; times in days.
 
     Raises
     ------
     InputError
         If a group has nobody.
+
+    Examples
+    --------
+    >>> from survaudit.follow_up import read_synthetic
+    >>> rows = read_synthetic("data/synthetic/figure_s1.csv").endpoint("LFS")
+    >>> [(curve.label, curve.n) for curve in curves_of(rows, ["CART1", "CART2"])]
+    [('CART1', 9), ('CART2', 7)]
     """
     parts = []
     for group in groups:
@@ -117,6 +130,39 @@ def curves_of(rows: pd.DataFrame, groups: Sequence[str]) -> tuple[KaplanMeier, .
             raise InputError(f"groups: found nobody in {group}, expected one or more; choose other groups")
         parts.append(kaplan_meier(own["time_days"], own["event"], label=group))
     return tuple(parts)
+
+
+def curves_table(curves: Iterable[KaplanMeier]) -> pd.DataFrame:
+    """Return the points of several Kaplan-Meier curves, one row a curve and time, from day 0 on.
+
+    It holds all that a figure of the curves shows: the steps, the ticks (``censored``), and the numbers at risk, which
+    at any day are those of the first row from that day on.
+
+    Parameters
+    ----------
+    curves : iterable of KaplanMeier
+        Told apart by their labels.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``group`` (the label) and ``n``, then the columns of ``KaplanMeier.to_frame``.
+
+    Examples
+    --------
+    >>> table = curves_table([kaplan_meier([5, 8], [1, 0], label="a"), kaplan_meier([7], [1], label="b")])
+    >>> table[["group", "time_days", "survival"]].values.tolist()
+    [['a', 0.0, 1.0], ['a', 5.0, 0.5], ['a', 8.0, 0.5], ['b', 0.0, 1.0], ['b', 7.0, 0.0]]
+    """
+    parts = []
+    for curve in curves:
+        start = {"time_days": 0.0, "at_risk": curve.n, "events": 0, "censored": 0}
+        start |= {"survival": 1.0, "std_error": 0.0, "lower": 1.0, "upper": 1.0}
+        part = pd.concat([pd.DataFrame([start]), curve.to_frame()], ignore_index=True)
+        part.insert(0, "group", curve.label)
+        part.insert(1, "n", curve.n)
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
 
 
 def compare_groups(rows: pd.DataFrame, groups: tuple[str, str], kind: str) -> Comparison:
@@ -131,10 +177,20 @@ def compare_groups(rows: pd.DataFrame, groups: tuple[str, str], kind: str) -> Co
     kind : str
         What the follow-up is, to be carried along.
 
+    Returns
+    -------
+    Comparison
+
     Raises
     ------
     InputError
         If a group has nobody, or times and events are no follow-up.
+
+    Notes
+    -----
+    The log-rank test (Mantel, 1966; Peto and Peto, 1972), Firth's Cox model (Heinze and Schemper, 2001), the test of
+    proportional hazards (Grambsch and Therneau, 1994) and restricted means (Royston and Parmar, 2013), each as its own
+    function has it.
 
     Examples
     --------

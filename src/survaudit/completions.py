@@ -86,6 +86,25 @@ class Windows:
 def windows(cohort: pd.DataFrame, panel: Panel, assumptions: Assumptions | None = None) -> Windows:
     """Return where the events of a panel's patients may lie.
 
+    Parameters
+    ----------
+    cohort : pandas.DataFrame, shape (28, 25)
+        ``Supplement.cohort``.
+    panel : Panel
+        One of ``PANELS``.
+    assumptions : Assumptions, optional
+        The book's if not given.
+
+    Returns
+    -------
+    Windows
+        Of the patients of both groups who have the endpoint.
+
+    Raises
+    ------
+    InputError
+        If assumptions contradict the dates of a patient.
+
     Examples
     --------
     >>> from survaudit.cohort.tables import read_supplement
@@ -120,7 +139,25 @@ def _origin(cohort: pd.DataFrame, assumptions: Assumptions) -> dict[int, int]:
 
 
 def structured_starts(possible: Windows) -> tuple[Ints, Ints]:
-    """Return cut-offs and wanted days of follow-ups with each group as early or as late as can be."""
+    """Return cut-offs and wanted days of follow-ups with each group as early or as late as can be.
+
+    Parameters
+    ----------
+    possible : Windows
+        Of n patients.
+
+    Returns
+    -------
+    tuple of arrays of int, shapes (8,) and (8, n)
+        The earliest and the latest cut-off, each with both groups early or late.
+
+    Examples
+    --------
+    >>> from survaudit.cohort.tables import read_supplement
+    >>> cut_off, wanted = structured_starts(windows(read_supplement("data/raw").cohort, PANELS["D"]))
+    >>> cut_off.shape, wanted.shape
+    ((8,), (8, 17))
+    """
     early, late = possible.left + 1, np.full(len(possible.left), NEVER)
     sides = [(a, b) for a in (early, late) for b in (early, late)]
     wanted = np.array([np.where(possible.second, b, a) for a, b in sides] * 2)
@@ -130,7 +167,39 @@ def structured_starts(possible: Windows) -> tuple[Ints, Ints]:
 def drawn_starts(
     cohort: pd.DataFrame, panel: Panel, rng: np.random.Generator, assumptions: Assumptions, draws: int
 ) -> tuple[Ints, Ints]:
-    """Return cut-offs and wanted days of follow-ups drawn from each prior."""
+    """Return cut-offs and wanted days of follow-ups drawn from each prior.
+
+    Parameters
+    ----------
+    cohort : pandas.DataFrame, shape (28, 25)
+        ``Supplement.cohort``.
+    panel : Panel
+        One of ``PANELS``.
+    rng : numpy.random.Generator
+        Source of the draws.
+    assumptions : Assumptions
+        Within which to draw.
+    draws : int
+        Follow-ups of each prior, at least 1.
+
+    Returns
+    -------
+    tuple of arrays of int, shapes (starts,) and (starts, n)
+        As ``climb`` takes them; ``NEVER`` for a patient without the event.
+
+    Raises
+    ------
+    InputError
+        If ``draws`` is no whole number from 1 on, or assumptions contradict the dates.
+
+    Examples
+    --------
+    >>> from survaudit.cohort.tables import read_supplement
+    >>> cohort, rng = read_supplement("data/raw").cohort, np.random.default_rng(1)
+    >>> cut_off, wanted = drawn_starts(cohort, PANELS["D"], rng, Assumptions(), draws=2)
+    >>> wanted.shape == (2 * len(PRIORS), 17)
+    True
+    """
     cut_off, wanted = [], []
     for prior in PRIORS.values():
         ensemble = draw(cohort, prior, rng, draws=draws, assumptions=assumptions)
@@ -151,14 +220,28 @@ def climb(possible: Windows, cut_off: Ints, wanted: Ints, goal: str) -> tuple[In
     Parameters
     ----------
     possible : Windows
+        Of n patients.
     cut_off : array of int, shape (starts,)
+        The last day of observation of each follow-up, as in ``Windows.cut_offs``.
     wanted : array of int, shape (starts, n)
+        The day of each event, were there no limit.
     goal : {"least", "first", "second"}
+        The least chi-square, or the greatest in favour of the first or the second group.
 
     Returns
     -------
     tuple of arrays
         Cut-offs, wanted days and scores of the follow-ups reached.
+
+    Examples
+    --------
+    >>> from survaudit.cohort.tables import read_supplement
+    >>> possible = windows(read_supplement("data/raw").cohort, PANELS["B"])
+    >>> cut_off, wanted = (part[:1] for part in structured_starts(possible))
+    >>> before = possible.score(cut_off, wanted, SECOND)
+    >>> *_, score = climb(possible, cut_off, wanted, SECOND)
+    >>> bool(score[0] > before[0])
+    True
     """
     cut_off, wanted = cut_off.copy(), wanted.copy()
     score = possible.score(cut_off, wanted, goal)
@@ -199,10 +282,34 @@ def extreme(possible: Windows, cut_off: Ints, wanted: Ints, goal: str) -> tuple[
     the most events, so that a chi-square of 0 comes from groups that fare alike, where it can, and not
     from a follow-up in which nothing was compared.
 
+    Parameters
+    ----------
+    possible : Windows
+        Of n patients.
+    cut_off : array of int, shape (starts,)
+        Where to begin, as in ``climb``.
+    wanted : array of int, shape (starts, n)
+        Where to begin, as in ``climb``.
+    goal : {"least", "first", "second"}
+        As in ``climb``.
+
+    Returns
+    -------
+    tuple of int and arrays of shape (n,)
+        The cut-off as a number of a day, times in days, and whether each is an event.
+
     Raises
     ------
     InputError
         If the goal is none of ``GOALS``.
+
+    Examples
+    --------
+    >>> from survaudit.cohort.tables import read_supplement
+    >>> possible = windows(read_supplement("data/raw").cohort, PANELS["B"])
+    >>> cut_off, days, event = extreme(possible, *(part[:2] for part in structured_starts(possible)), LEAST)
+    >>> cut_off in possible.cut_offs, days.shape
+    (True, (17,))
     """
     if goal not in GOALS:
         raise InputError(f"goal: found {goal!r}, expected one of {', '.join(GOALS)}; name one of them")
@@ -229,6 +336,41 @@ def complete(
 
     Whoever is not in the panel, and the endpoint that the panel does not show, get no event that is
     not recorded, and each recorded one as late as it can be; a death is an event of both endpoints.
+
+    Parameters
+    ----------
+    cohort : pandas.DataFrame, shape (28, 25)
+        ``Supplement.cohort``.
+    panel : Panel
+        One of ``PANELS``.
+    cut_off : int
+        The last day of observation, as a number of a day.
+    times : (array of int, array of bool), each of shape (n,)
+        Times in days and events of the panel's patients, as ``extreme`` returns them.
+    source : str
+        From where the follow-up is; it stands on every row.
+    assumptions : Assumptions
+        Those under which the times were found.
+
+    Returns
+    -------
+    FollowUp
+        Of kind SYNTHETIC.
+
+    Raises
+    ------
+    InputError
+        If assumptions contradict the dates of a patient.
+
+    Examples
+    --------
+    >>> from survaudit.cohort.tables import read_supplement
+    >>> cohort = read_supplement("data/raw").cohort
+    >>> possible = windows(cohort, PANELS["B"])
+    >>> cut_off, days, event = extreme(possible, *(part[:2] for part in structured_starts(possible)), LEAST)
+    >>> found = complete(cohort, PANELS["B"], cut_off, (days, event), source="an example", assumptions=Assumptions())
+    >>> found.kind, len(found.table)
+    ('SYNTHETIC', 28)
     """
     found, origin = endpoints(cohort, assumptions), _origin(cohort, assumptions)
     free = {interval.patient: interval for interval in found[LFS].intervals}
@@ -357,6 +499,11 @@ def attainable_range(
     -------
     AttainableRange
 
+    Raises
+    ------
+    InputError
+        If ``draws`` is no whole number from 1 on, or assumptions contradict the dates of a patient.
+
     Examples
     --------
     >>> from survaudit.cohort.tables import read_supplement
@@ -407,7 +554,20 @@ def _tested(panel: Panel, follow_up: FollowUp) -> dict[str, Any]:
 
 
 def write_extremes(cohort: pd.DataFrame, folder: Path) -> Iterator[Path]:
-    """Write the extreme follow-ups of every panel; yield each file."""
+    """Write the extreme follow-ups of every panel; yield each file.
+
+    Parameters
+    ----------
+    cohort : pandas.DataFrame, shape (28, 25)
+        ``Supplement.cohort``.
+    folder : pathlib.Path
+        Files are replaced in it; it is made if there is none.
+
+    Yields
+    ------
+    pathlib.Path
+        Three a panel, as soon as each is written.
+    """
     for panel in PANELS.values():
         for name, found in attainable_range(cohort, panel).files.items():
             path = folder / f"{name}.csv"

@@ -40,7 +40,36 @@ WHOLE_COHORT = Assumptions(non_responder_lfs=EVENT_AT_ASSESSMENT)
 
 
 def block_of(cohort: pd.DataFrame, prior: Prior, block: int, draws: int = BLOCK) -> Ensemble:
-    """Draw one numbered block of follow-ups; the same number gives the same block everywhere."""
+    """Draw one numbered block of follow-ups; the same number gives the same block everywhere.
+
+    Parameters
+    ----------
+    cohort : pandas.DataFrame, shape (28, 25)
+        ``Supplement.cohort``.
+    prior : Prior
+        One of ``PRIORS``; its place among them is part of the seed.
+    block : int
+        Number of the block, from 0.
+    draws : int
+        Follow-ups of a block; another number gives others.
+
+    Returns
+    -------
+    Ensemble
+
+    Raises
+    ------
+    InputError
+        If ``draws`` is no whole number from 1 on.
+
+    Examples
+    --------
+    >>> from survaudit.cohort.tables import read_supplement
+    >>> cohort = read_supplement("data/raw").cohort
+    >>> one, again = (block_of(cohort, PRIORS["wide"], block=3, draws=10) for _ in range(2))
+    >>> len(one), bool((one.days["OS"] == again.days["OS"]).all())
+    (10, True)
+    """
     rng = np.random.default_rng([SEED, list(PRIORS).index(prior.name), block])
     return draw(cohort, prior, rng, draws=draws, assumptions=WHOLE_COHORT)
 
@@ -56,12 +85,23 @@ def matches(ensemble: Ensemble, x: Floats, endpoint: str, splits: Sequence[str])
         The covariate, all values distinct, in the order of the patients.
     endpoint : {"OS", "LFS"}
     splits : sequence of {"23|5", "22|6"}
+        Patients below and above the cut.
 
     Returns
     -------
     dict of pandas.DataFrame
         By split: ``place`` in the ensemble, ``chi2``, and ``best_of``, the smallest of ``LEAST_GROUPS`` for
         which the split is the best; it is then the best for all larger ones too.
+
+    Examples
+    --------
+    >>> from survaudit.cohort.tables import read_supplement
+    >>> cohort = read_supplement("data/raw").cohort
+    >>> x = cohort["mrd_percent"].to_numpy()
+    >>> ensemble = block_of(cohort, PRIORS["wide"], block=0, draws=2000)
+    >>> found = matches(ensemble, x, "LFS", ["23|5"])["23|5"]
+    >>> len(found), bool(found["chi2"].between(5.3, 5.9).all())
+    (7, True)
     """
     order, (low, high) = np.argsort(x), WINDOWS["near"]
     marked = np.zeros((len(splits), len(x)), bool)
@@ -143,6 +183,15 @@ class Conditioned:
 def search(cohort: pd.DataFrame, prior: Prior, most_blocks: int) -> Iterator[Conditioned]:
     """Look through blocks of follow-ups until every cell of every endpoint and split is full.
 
+    Parameters
+    ----------
+    cohort : pandas.DataFrame, shape (28, 25)
+        ``Supplement.cohort``.
+    prior : Prior
+        One of ``PRIORS``.
+    most_blocks : int
+        Where to give up.
+
     Yields
     ------
     Conditioned
@@ -180,17 +229,29 @@ def split_bands(
     Parameters
     ----------
     found : Conditioned
+        Of n patients.
     x : array of shape (n,)
         The covariate, all values distinct, in the order of the patients.
     grid : array of int, shape (k,)
         Days, ascending.
-    window, least_group
-        Which cell.
+    window : {"printed", "near"}
+        Which chi-squares: a key of ``WINDOWS``.
+    least_group : {1, 3, 5}
+        Fewest patients on a side among the cuts that the split is the best of.
 
     Returns
     -------
     pandas.DataFrame
         ``endpoint``, ``group`` ("low" or "high"), ``n``, ``time_days``, ``q05`` to ``q95``.
+
+    Examples
+    --------
+    >>> from survaudit.cohort.tables import read_supplement
+    >>> kept = read_conditioned("data/conditioned", "wide", "LFS", "23|5")
+    >>> x = read_supplement("data/raw").cohort["mrd_percent"].to_numpy()
+    >>> table = split_bands(kept, x, np.array([0, 100]))
+    >>> table[["group", "n", "time_days", "q50"]].round(3).values.tolist()
+    [['low', 23, 0, 1.0], ['low', 23, 100, 0.739], ['high', 5, 0, 1.0], ['high', 5, 100, 0.4]]
     """
     order, size = np.argsort(x), SPLITS[found.split]
     days, event = found.follow_ups(window, least_group)
@@ -203,7 +264,31 @@ def split_bands(
 
 
 def high_fares_worse(found: Conditioned, x: Floats, *, window: str = "printed", least_group: int = 1) -> float:
-    """Return in what share of a cell's follow-ups the high group has more events than expected."""
+    """Return in what share of a cell's follow-ups the high group has more events than expected.
+
+    Parameters
+    ----------
+    found : Conditioned
+        Of n patients.
+    x : array of shape (n,)
+        The covariate, all values distinct, in the order of the patients.
+    window : {"printed", "near"}
+        Which chi-squares: a key of ``WINDOWS``.
+    least_group : {1, 3, 5}
+        Fewest patients on a side among the cuts that the split is the best of.
+
+    Returns
+    -------
+    float
+        From 0 to 1; missing for a cell without any.
+
+    Examples
+    --------
+    >>> from survaudit.cohort.tables import read_supplement
+    >>> kept = read_conditioned("data/conditioned", "wide", "LFS", "23|5")
+    >>> high_fares_worse(kept, read_supplement("data/raw").cohort["mrd_percent"].to_numpy())
+    1.0
+    """
     order, size = np.argsort(x), SPLITS[found.split]
     high = np.zeros(len(order), bool)
     high[order[size:]] = True
@@ -216,6 +301,26 @@ def one_in(found: Conditioned, *, window: str = "printed", least_group: int = 1)
     """Return in how many draws one follow-up of a cell came up; infinite if none did.
 
     Up to the last that was kept where the cell is full, and in all that were looked through where it is not.
+
+    Parameters
+    ----------
+    found : Conditioned
+        With the blocks that were looked through.
+    window : {"printed", "near"}
+        Which chi-squares: a key of ``WINDOWS``.
+    least_group : {1, 3, 5}
+        Fewest patients on a side among the cuts that the split is the best of.
+
+    Returns
+    -------
+    float
+        Draws for one follow-up.
+
+    Examples
+    --------
+    >>> kept = read_conditioned("data/conditioned", "wide", "LFS", "23|5")
+    >>> round(one_in(kept)), round(one_in(kept, window="near"))
+    (7514, 117)
     """
     rows = found.table[found.cell(window, least_group)]
     if rows.empty:
@@ -233,12 +338,48 @@ def _joined(parts: list[Conditioned]) -> Conditioned:
 
 
 def file_name(prior: str, endpoint: str, split: str) -> str:
-    """Return the name of the file that keeps the follow-ups of one prior, endpoint and split."""
+    """Return the name of the file that keeps the follow-ups of one prior, endpoint and split.
+
+    Parameters
+    ----------
+    prior : str
+        A name of ``PRIORS``.
+    endpoint : {"OS", "LFS"}
+    split : {"23|5", "22|6"}
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> file_name("wide", "LFS", "23|5")
+    'wide-lfs-23-5.npz'
+    """
     return f"{prior}-{endpoint.lower()}-{split.replace('|', '-')}.npz"
 
 
 def write_conditioned(found: Conditioned, folder: Path) -> None:
-    """Write one compressed file, the same bytes for the same follow-ups."""
+    """Write one compressed file, the same bytes for the same follow-ups.
+
+    Parameters
+    ----------
+    found : Conditioned
+        What to keep.
+    folder : pathlib.Path
+        A file of this name is replaced in it; it is made if there is none.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> kept = read_conditioned("data/conditioned", "wide", "LFS", "23|5")
+    >>> with TemporaryDirectory() as folder:
+    ...     write_conditioned(kept, Path(folder))
+    ...     write_manifest(Path(folder))
+    ...     again = read_conditioned(folder, "wide", "LFS", "23|5")
+    >>> bool((again.days == kept.days).all())
+    True
+    """
     folder.mkdir(parents=True, exist_ok=True)
     table = found.table
     arrays: Mapping[str, NDArray[np.generic]] = {
@@ -254,7 +395,13 @@ def write_conditioned(found: Conditioned, folder: Path) -> None:
 
 
 def write_manifest(folder: Path) -> None:
-    """Write what each file holds: where it comes from, how much was looked through, and its hash."""
+    """Write what each file holds: where it comes from, how much was looked through, and its hash.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Of files that ``write_conditioned`` wrote; see there for an example.
+    """
     rows = []
     for prior, endpoint, split in itertools.product(PRIORS, (LFS, OS), SPLITS):
         path = folder / file_name(prior, endpoint, split)
@@ -279,6 +426,20 @@ def _load(path: Path, prior: str, endpoint: str, split: str) -> Conditioned:
 def read_conditioned(folder: Path | str, prior: str, endpoint: str, split: str) -> Conditioned:
     """Read the kept follow-ups of one prior, endpoint and split, having checked their hash.
 
+    Parameters
+    ----------
+    folder : path
+        The project's ``data/conditioned``, or another with a manifest.
+    prior : str
+        A name of ``PRIORS``.
+    endpoint : {"OS", "LFS"}
+    split : {"23|5", "22|6"}
+        Patients below and above the cut.
+
+    Returns
+    -------
+    Conditioned
+
     Raises
     ------
     SourceFileError
@@ -302,7 +463,22 @@ def read_conditioned(folder: Path | str, prior: str, endpoint: str, split: str) 
 
 
 def run_search(cohort: pd.DataFrame, folder: Path, priors: Iterable[str] = tuple(PRIORS)) -> Iterator[str]:
-    """Search under each prior and write every file as soon as it is complete; yield a line on each."""
+    """Search under each prior and write every file as soon as it is complete; yield a line on each.
+
+    Parameters
+    ----------
+    cohort : pandas.DataFrame, shape (28, 25)
+        ``Supplement.cohort``.
+    folder : pathlib.Path
+        Where the files are written.
+    priors : iterable of str
+        Names of ``PRIORS``.
+
+    Yields
+    ------
+    str
+        What was found, as soon as it is written.
+    """
     for name in priors:
         for found in search(cohort, PRIORS[name], MOST_BLOCKS):
             write_conditioned(found, folder)

@@ -108,10 +108,27 @@ def statements(claims: Mapping[str, Claim]) -> tuple[Statement, ...]:
 def read_statement(claim: Claim) -> Statement:
     """Return one claim as a statement about follow-up.
 
+    Parameters
+    ----------
+    claim : Claim
+        With the options that ``statements`` names.
+
+    Returns
+    -------
+    Statement
+
     Raises
     ------
     InputError
         As ``statements``.
+
+    Examples
+    --------
+    >>> from survaudit.claims import read_claims
+    >>> claims = read_claims("data/examples/invented_statements.yml")
+    >>> second = read_statement(list(claims.values())[1])
+    >>> second.says, second.months
+    ('survival', 24.0)
     """
     if problems := _problems(claim):
         raise InputError("; ".join(problems))
@@ -165,13 +182,31 @@ def values_of(ensemble: Ensemble, statement: Statement) -> Floats:
     Parameters
     ----------
     ensemble : Ensemble
+        Of any number of follow-ups.
     statement : Statement
+        About groups of the ensemble.
 
     Returns
     -------
     array of shape (draws,)
         In the unit of the statement. A median that is not reached is infinite; survival after the last
         observation is missing, unless the curve has come down to 0.
+
+    Raises
+    ------
+    InputError
+        If a group whose P value is asked for has no patient with the endpoint.
+
+    Examples
+    --------
+    >>> from survaudit.claims import read_claims
+    >>> from survaudit.cohort.tables import read_supplement
+    >>> from survaudit.ensemble import PRIORS, draw
+    >>> ensemble = draw(read_supplement("data/raw").cohort, PRIORS["wide"], np.random.default_rng(1), draws=100)
+    >>> found = statements(read_claims("data/examples/invented_statements.yml"))[2]
+    >>> p = values_of(ensemble, found)
+    >>> found.says, p.shape, bool(((p >= 0) & (p <= 1)).all())
+    ('log-rank P', (100,), True)
     """
     name, groups = statement.endpoint, statement.groups
     if statement.says == LOG_RANK_P:
@@ -192,6 +227,24 @@ def medians_many(days: DayArray, event: BoolArray) -> FloatArray:
 
     It is the first day on which the curve is below one half; in the middle of a stretch that equals one half,
     if the curve falls after it; infinite where it is not reached.
+
+    Parameters
+    ----------
+    days : array of int32, shape (draws, n)
+        Times in days.
+    event : array of bool, shape (draws, n)
+        Whether each is an event.
+
+    Returns
+    -------
+    array of shape (draws,)
+        In days.
+
+    Examples
+    --------
+    >>> days, event = np.array([[2, 4, 4, 6], [5, 6, 7, 8]], np.int32), np.array([[1, 1, 0, 1], [1, 0, 0, 0]], bool)
+    >>> medians_many(days, event).tolist()
+    [5.0, inf]
     """
     count, n = days.shape
     out = np.full(count, np.inf)

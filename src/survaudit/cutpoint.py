@@ -291,13 +291,27 @@ def scan_one_permutation_variance(
 ) -> CutScan:
     """Compute the permutation-variance log-rank statistic at every cut of a covariate.
 
-    Parameters and errors are those of `scan_one`.
+    Parameters
+    ----------
+    x : (n,) array_like
+        The covariate.  Candidate cuts are its distinct values but the largest.
+    time_days : (n,) array_like
+        Follow-up in days.  Only its order matters; times that differ by rounding noise are merged.
+    event : (n,) array_like
+        1 for an event, 0 for censoring.
+    min_group, min_events : int
+        Least number of patients and of events on each side of a cut.
 
     Returns
     -------
     CutScan
         `abs(scan.statistic)` is what R's `maxstat` calls the standardised statistic; its square is **not**
         the log-rank chi-square, and its best cut may be another one.
+
+    Raises
+    ------
+    InputError
+        If a column cannot be used, or no cut leaves enough on both sides.
 
     Notes
     -----
@@ -336,13 +350,18 @@ def scan_two(
     Raises
     ------
     InputError
-        If a column cannot be used, or no pair leaves enough in all three groups.
+        If a column cannot be used, x has fewer than three distinct values or so many that the pairs would not fit
+        into memory, or no pair leaves enough in all three groups.
 
     Notes
     -----
     The covariance of two groups is minus the sum, over their pairs of patients, of one weight that depends on
     the earlier of two times.  Running sums over those pairs give every pair of cuts in O(n^2).  The
     statistic is that of R's `survdiff` with three groups, without a trend.
+
+    Observed, expected and covariance are those of the log-rank test of several groups (Mantel 1966; Peto and Peto
+    1972).
+    To choose among all pairs of cuts is what X-tile offers (Camp and others 2004).
 
     Examples
     --------
@@ -370,21 +389,90 @@ def scan_two(
 
 
 def single_cuts(cohort: RankedCohort) -> FloatArray:
-    """Return events, observed - expected and variance of the low group at sizes 1 to n, as (n, 3)."""
+    """Return events, observed - expected and variance of the low group at sizes 1 to n, as (n, 3).
+
+    The log-rank test of the first patients, in the order of the covariate, against the others (Mantel 1966; Peto and
+    Peto 1972), whether or not a cut could part them.
+
+    Parameters
+    ----------
+    cohort : RankedCohort
+        As `_ranked.rank_cohort` returns.
+
+    Returns
+    -------
+    (n, 3) array
+        Row m - 1 is of the m patients with the smallest values; the last row has nobody to compare them with.
+
+    Examples
+    --------
+    >>> from survaudit._ranked import rank_cohort
+    >>> cohort = rank_cohort([1, 2, 3, 4, 5], [50, 40, 30, 20, 10], [1, 1, 1, 1, 0])
+    >>> single_cuts(cohort)[1].round(3).tolist()
+    [2.0, -1.167, 0.472]
+    """
     tree, low, high, out = scan_workspace(cohort.n)
     scan_positions(cohort.level, cohort.event, cohort.table, tree, low, high, out)
     return out
 
 
 def score_sums(scores: FloatArray, sizes: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Return the centred sum of the first scores, for each size of the low group, and its variance."""
+    """Return the centred sum of the first scores, for each size of the low group, and its variance.
+
+    The variance is that over all permutations of the scores (Lausen and Schumacher 1992; Hothorn and Lausen 2003).
+
+    Parameters
+    ----------
+    scores : (n,) array
+        In the order of the covariate.
+    sizes : (k,) array of int
+        Patients in the low group, from 1 to n - 1.
+
+    Returns
+    -------
+    tuple of (k,) arrays
+        Sums of the scores less their mean, and variances.
+
+    Examples
+    --------
+    >>> sums, variance = score_sums(np.array([0.75, 0.4, -0.1, -1.05]), np.array([1, 2, 3]))
+    >>> sums.round(3).tolist(), variance.round(3).tolist()
+    ([0.75, 1.15, 1.05], [0.459, 0.612, 0.459])
+    """
     n = scores.size
     centred = scores - scores.mean()
     return np.cumsum(centred)[sizes - 1], sizes * (n - sizes) / (n * (n - 1)) * float(centred @ centred)
 
 
 def admissible(cohort: RankedCohort, single: FloatArray, min_group: int, min_events: int) -> IntArray:
-    """Return the sizes of the low group at the candidate cuts that leave enough on both sides."""
+    """Return the sizes of the low group at the candidate cuts that leave enough on both sides.
+
+    Parameters
+    ----------
+    cohort : RankedCohort
+        As `_ranked.rank_cohort` returns.
+    single : (n, 3) array
+        As `single_cuts` returns: its first column counts the events of the low group.
+    min_group, min_events : int
+        Least number of patients and of events on each side of a cut.
+
+    Returns
+    -------
+    (k,) array of int
+        Increasing; sizes that would part equal values are no candidates.
+
+    Raises
+    ------
+    InputError
+        If a limit is no whole number (of at least 1, and 0), or no cut leaves enough on both sides.
+
+    Examples
+    --------
+    >>> from survaudit._ranked import rank_cohort
+    >>> cohort = rank_cohort([1, 2, 3, 4, 5], [50, 40, 30, 20, 10], [1, 1, 1, 1, 0])
+    >>> admissible(cohort, single_cuts(cohort), min_group=2, min_events=1).tolist()
+    [2, 3]
+    """
     group, least_events = _limits(min_group, min_events)
     sizes = cohort.candidates()
     low = single[sizes - 1, 0]

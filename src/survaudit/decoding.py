@@ -84,7 +84,46 @@ class _Steps:
 def decode_steps(
     clicks: Clicks, n: int, printed: Mapping[float, int], events: int | None
 ) -> tuple[list[FollowUp], int, bool]:
-    """Return the decodings of a small arm, best first, their number, and whether none was left out."""
+    """Return the decodings of a small arm, best first, their number, and whether none was left out.
+
+    Every drop of a Kaplan-Meier curve (Kaplan and Meier, 1958) is a share d/r of its height: d events among r at risk,
+    both whole numbers. All r and d are sought whose product of 1 - d/r stays within three click errors of each level.
+
+    Parameters
+    ----------
+    clicks : Clicks
+        Survival as a share, times in days.
+    n : int
+        Patients of the arm.
+    printed : mapping of float to int
+        Numbers at risk just before some days, in the order of the days; empty if none are printed.
+    events : int or None
+        The printed number of events, which decodings must have.
+
+    Returns
+    -------
+    tuple of list of FollowUp, int and bool
+        Times in days of at most 200 decodings; how many there are; whether the search kept all that it met. Censorings
+        are spread evenly over the days on which they may have come.
+
+    Raises
+    ------
+    InputError
+        If a level is no product of whole numbers that agrees with what is printed, or no decoding has ``events``
+        events.
+
+    Examples
+    --------
+    The drop to 0.8 is one of five. The next halves the curve: one of two at risk, or two of four.
+
+    >>> from survaudit.digitised import check_clicks
+    >>> clicks = check_clicks([0, 9, 9, 21, 21, 30], [1, 1, 0.8, 0.8, 0.4, 0.4], time_error=0, survival_error=0.001)
+    >>> found, number, complete = decode_steps(clicks, 5, printed={}, events=None)
+    >>> [one.n_events for one in found], number, complete
+    ([2, 3], 2, True)
+    >>> decode_steps(clicks, 5, printed={21.0: 4}, events=None)[0][0].time_days.tolist()
+    [9.0, 21.0, 21.0, 25.5, 30.0]
+    """
     found, end = drops(clicks, n)
     paths, complete = [_Steps((), (), 1.0, 0.0)], True
     for drop in found:
@@ -174,7 +213,40 @@ def _censored(left: int, at_risk: int, start: float, stop: float, printed: Mappi
 
 
 def guyot(clicks: Clicks, n: int, printed: Mapping[float, int], events: int | None) -> tuple[str, str, list[FollowUp]]:
-    """Return method, convention of censoring, and times of a larger arm; with nothing printed, two extremes too."""
+    """Return method, convention of censoring, and times of a larger arm; with nothing printed, two extremes too.
+
+    The algorithm is that of Guyot, Ades, Ouwens and Welton (2012): the clicks are made to fall, and along them the
+    whole number of deaths that brings the curve nearest to each is counted. Between two printed numbers at risk as
+    many are censored as meet the second. Without any, nobody is censored before some day and then everyone evenly,
+    as if patients had entered evenly over time; that day is half the length of the curve, or what ``events`` asks for.
+
+    Parameters
+    ----------
+    clicks : Clicks
+        Survival as a share, times in days.
+    n : int
+        Patients of the arm.
+    printed : mapping of float to int
+        Numbers at risk just before some days, in the order of the days; empty if none are printed.
+    events : int or None
+        The printed number of events, which is met as nearly as can be.
+
+    Returns
+    -------
+    tuple of str, str and list of FollowUp
+        Method and convention in words, and times in days: one follow-up, or, with neither numbers at risk nor events,
+        three. Of these the second has censoring from the first day, and the third only on the last.
+
+    Examples
+    --------
+    >>> from survaudit.digitised import check_clicks
+    >>> clicks = check_clicks([0, 10, 10, 20, 20, 30], [1, 1, 0.9, 0.9, 0.45, 0.45], time_error=0)
+    >>> method, _, (found,) = guyot(clicks, 40, printed={0.0: 40, 15.0: 30}, events=None)
+    >>> method, found.n_events, len(found.event)
+    ('Guyot 2012, with numbers at risk', 18, 40)
+    >>> [one.n_events for one in guyot(clicks, 40, printed={}, events=None)[2]]
+    [16, 9, 22]
+    """
     time, survival = monotone(clicks)
     if any(0 < day < time[-1] and count for day, count in printed.items()):
         return WITH_NUMBERS, EVENLY, [_by_numbers_at_risk(time, survival, n, printed, events)]

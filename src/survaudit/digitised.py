@@ -197,6 +197,15 @@ def read_clicks(path: Path | str, *, time_error: float | None = None, survival_e
         If there is no readable file.
     InputError
         As in ``check_clicks``, with the file and the lines; or if a header or a cell is something else.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "arm.csv"
+    ...     pd.DataFrame({"time_months": [0, 12, 12], "survival": [1, 1, 0.8]}).to_csv(path, index=False)
+    ...     read_clicks(path).to_frame().values.tolist()
+    [[0.0, 1.0], [365.25, 1.0], [365.25, 0.8]]
     """
     lines, time, survival, unit = _table(path, "survival")
     return check_clicks(
@@ -213,10 +222,29 @@ def read_clicks(path: Path | str, *, time_error: float | None = None, survival_e
 def read_at_risk(path: Path | str) -> dict[float, int]:
     """Read the printed numbers at risk of one arm, ``time_days,at_risk`` (or months, years), as count by day.
 
+    Parameters
+    ----------
+    path : path
+        A CSV file in UTF-8.
+
+    Returns
+    -------
+    dict of float to int
+        By day, whatever the unit of the file.
+
     Raises
     ------
     SourceFileError, InputError
         As in ``read_clicks``; or if a number is no count, a time is negative or comes twice.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "arm.csv"
+    ...     pd.DataFrame({"time_months": [0, 12], "at_risk": [5, 4]}).to_csv(path, index=False)
+    ...     read_at_risk(path)
+    {0.0: 5, 365.25: 4}
     """
     lines, time, counts, unit = _table(path, "at_risk")
     problems = [
@@ -241,12 +269,26 @@ def click(
     curve : KaplanMeier
         Drawn to its last day.
     rng : numpy.random.Generator
+        Of places and errors, which are normal.
     time_error, survival_error : float
         Standard deviations as shares of the length of each axis.
 
     Returns
     -------
     Clicks
+
+    Raises
+    ------
+    InputError
+        As ``check_clicks``, should the errors be so large that the clicks are of no curve.
+
+    Examples
+    --------
+    >>> from survaudit.survival import kaplan_meier
+    >>> curve = kaplan_meier([2, 4, 4, 6], [1, 1, 0, 0])
+    >>> clicks = click(curve, rng=np.random.default_rng(1), time_error=0, survival_error=0)
+    >>> len(clicks.time_days), sorted(set(clicks.survival.tolist()))
+    (12, [0.5, 0.75, 1.0])
     """
     end, falls = curve.last_day, curve.events > 0
     edges = np.concatenate([[0.0], curve.times[falls], [end]])
@@ -343,6 +385,11 @@ def drops(clicks: Clicks, n: int) -> tuple[list[Drop], float]:
     clicks : Clicks
     n : int
         Patients of the arm.
+
+    Returns
+    -------
+    tuple of list of Drop, and float
+        In the order of time, in days.
 
     Examples
     --------

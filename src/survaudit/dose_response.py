@@ -59,6 +59,10 @@ def spline_effect(x: ArrayLike, time_days: ArrayLike, event: ArrayLike, df: int 
     df : int
         Degrees of freedom of the spline, at least 2.
 
+    Returns
+    -------
+    SplineEffect
+
     Raises
     ------
     InputError
@@ -89,7 +93,21 @@ def spline_effect(x: ArrayLike, time_days: ArrayLike, event: ArrayLike, df: int 
 
 
 def linear_p(x: ArrayLike, time_days: ArrayLike, event: ArrayLike) -> float:
-    """Return the likelihood-ratio P of one linear term of a covariate in Cox's model.
+    """Return the likelihood-ratio P of one linear term of a covariate in Cox's model (Cox 1972).
+
+    Parameters
+    ----------
+    x, time_days, event : (n,) array_like
+        The covariate, the follow-up in days, and 1 for an event.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    InputError
+        If a column cannot be used.
 
     Examples
     --------
@@ -110,10 +128,34 @@ def power_of_methods(  # noqa: PLR0917 - three columns, then how to draw from th
     Samples of n patients are drawn without replacement. Compared at 5%: a linear term, a cut at the
     sample's median, and the best cut with its permutation P (99 permutations).
 
+    Parameters
+    ----------
+    x, time_days, event : (N,) array_like
+        The covariate, the follow-up in days, and 1 for an event.
+    n : int
+        Patients of a sample, at most N.
+    replicates : int
+        Samples.
+    rng : numpy.random.Generator
+        Source of samples and permutations.
+
     Returns
     -------
     pandas.DataFrame
         ``method``, ``found`` (share of samples), ``standard_error``.
+
+    Raises
+    ------
+    InputError
+        If a column cannot be used, or the best cut of a sample has no cut to choose from.
+
+    Examples
+    --------
+    >>> from lifelines.datasets import load_gbsg2
+    >>> data = load_gbsg2()
+    >>> columns = data["pnodes"], data["time"], data["cens"]
+    >>> power_of_methods(*columns, n=60, replicates=2, rng=np.random.default_rng(1))["method"].tolist()
+    ['linear term', 'cut at the median', 'best cut, corrected', 'best cut, not corrected']
     """
     cohort = _frame(x, time_days, event)
     names = ("linear term", "cut at the median", "best cut, corrected", "best cut, not corrected")

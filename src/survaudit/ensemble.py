@@ -10,7 +10,7 @@ is recorded, so the draws are what a prior and the tables allow together, and no
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -100,7 +100,18 @@ PRIORS = {
 
 
 def priors_table() -> pd.DataFrame:
-    """Return what each prior supposes: one row each, with the ranges of medians in days."""
+    """Return what each prior supposes: one row each, with the ranges of medians in days.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``prior``, ``supposes`` (in words), and a column a step.
+
+    Examples
+    --------
+    >>> priors_table().set_index("prior").loc["wide", "relapse"]
+    '60 to 1461'
+    """
     rows = []
     for prior in PRIORS.values():
         steps = ("relapse", "death_in_remission", "death_after_relapse")
@@ -256,6 +267,7 @@ def draw(
     prior : Prior
         One of ``PRIORS``, or another.
     rng : numpy.random.Generator
+        Source of the draws.
     draws : int
         How many follow-ups.
     assumptions : Assumptions, optional
@@ -341,20 +353,35 @@ class Compared:
 
 
 def compare_many(ensemble: Ensemble, endpoint: str, groups: tuple[str, str], patients: Ints | None = None) -> Compared:
-    """Compare two groups by the log-rank test in every follow-up.
+    """Compare two groups by the log-rank test in every follow-up (Mantel, 1966; Peto and Peto, 1972).
 
     Parameters
     ----------
     ensemble : Ensemble
+        Of any number of follow-ups.
     endpoint : {"OS", "LFS"}
     groups : (str, str)
+        The excess of events is that of the second.
     patients : array of int, optional
         Whom to keep; everyone of the two groups who has the endpoint if not given.
+
+    Returns
+    -------
+    Compared
 
     Raises
     ------
     InputError
         If a group has no patient with the endpoint.
+
+    Examples
+    --------
+    >>> from survaudit.cohort.tables import read_supplement
+    >>> cohort = read_supplement("data/raw").cohort
+    >>> ensemble = draw(cohort, PRIORS["wide"], np.random.default_rng(1), draws=100)
+    >>> found = compare_many(ensemble, "LFS", ("CART2", "CART+HSCT"))
+    >>> found.n, found.p.shape, found.share() < 1
+    ((7, 10), (100,), True)
     """
     members = [ensemble.members(endpoint, group, patients) for group in groups]
     for group, own in zip(groups, members, strict=True):
@@ -369,6 +396,34 @@ def compare_many(ensemble: Ensemble, endpoint: str, groups: tuple[str, str], pat
     return Compared(endpoint, groups, n, excess, chi2, stats.chi2.sf(chi2, 1))
 
 
+P_STEPS = 1000
+
+
+def p_shares(compared: Mapping[str, Compared]) -> pd.DataFrame:
+    """Return how the log-rank P is distributed over the follow-ups, under each prior.
+
+    Parameters
+    ----------
+    compared : mapping of str to Compared
+        By prior.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``p``, from 0 to 1 in steps of a thousandth, and a column a prior: the share of its follow-ups with a P of at
+        most that.
+
+    Examples
+    --------
+    >>> found = Compared("OS", ("a", "b"), (1, 1), np.zeros(2), np.zeros(2), np.array([0.04, 1.0]))
+    >>> p_shares({"wide": found}).iloc[[39, 40, 999, 1000]].values.tolist()
+    [[0.039, 0.0], [0.04, 0.5], [0.999, 0.5], [1.0, 1.0]]
+    """
+    p = np.arange(P_STEPS + 1) / P_STEPS
+    shares = {name: np.searchsorted(np.sort(own.p), p, side="right") / len(own.p) for name, own in compared.items()}
+    return pd.DataFrame({"p": p} | shares)
+
+
 BAND_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -377,13 +432,17 @@ def bands(
 ) -> pd.DataFrame:
     """Return quantiles, over the follow-ups, of each group's Kaplan-Meier curve at each day of a grid.
 
+    They are of one curve at one day, so that no band holds a whole curve with its probability.
+
     After the last observation a curve counts with its last value.
 
     Parameters
     ----------
     ensemble : Ensemble
+        Of any number of follow-ups.
     endpoint : {"OS", "LFS"}
     groups : sequence of str
+        In the order of the rows.
     grid : array of int, shape (k,)
         Days, ascending.
     patients : array of int, optional
@@ -398,6 +457,15 @@ def bands(
     ------
     InputError
         If a group has no patient with the endpoint.
+
+    Examples
+    --------
+    >>> from survaudit.cohort.tables import read_supplement
+    >>> cohort = read_supplement("data/raw").cohort
+    >>> ensemble = draw(cohort, PRIORS["wide"], np.random.default_rng(1), draws=100)
+    >>> table = bands(ensemble, "LFS", ["CART2"], np.array([0, 200]))
+    >>> table["n"].tolist(), float(table["q95"][0]), bool((table["q05"] <= table["q95"]).all())
+    ([7, 7], 1.0, True)
     """
     parts = []
     for group in groups:
@@ -412,6 +480,27 @@ def bands(
 
 
 def curve_quantiles(days: DayArray, event: BoolArray, grid: Ints) -> dict[str, Floats]:
-    """Return quantiles of the Kaplan-Meier curves of many follow-ups, by name, at each day of a grid."""
+    """Return quantiles of the Kaplan-Meier curves of many follow-ups, by name, at each day of a grid.
+
+    Parameters
+    ----------
+    days : array of int32, shape (draws, n)
+        Times in days.
+    event : array of bool, shape (draws, n)
+        Whether each is an event.
+    grid : array of int, shape (k,)
+        Days, ascending.
+
+    Returns
+    -------
+    dict of arrays of shape (k,)
+        ``q05``, ``q25``, ``q50``, ``q75`` and ``q95``, as shares.
+
+    Examples
+    --------
+    >>> days, event = np.array([[5, 8], [3, 9]], np.int32), np.array([[1, 0], [1, 1]], bool)
+    >>> curve_quantiles(days, event, np.array([4, 6]))["q50"].tolist()
+    [0.75, 0.5]
+    """
     quantiles = np.quantile(survival_many(days, event, np.asarray(grid, np.int64)), BAND_QUANTILES, axis=0)
     return {f"q{100 * level:02.0f}": values for level, values in zip(BAND_QUANTILES, quantiles, strict=True)}

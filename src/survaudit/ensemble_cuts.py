@@ -50,16 +50,25 @@ def best_cuts(ensemble: Ensemble, endpoint: str, x: ArrayLike, least_group: int 
     Parameters
     ----------
     ensemble : Ensemble
+        Of any number of follow-ups.
     endpoint : {"OS", "LFS"}
     x : array-like of shape (n,)
         The covariate of the ensemble's patients, in their order; those without the endpoint are left out.
     least_group : int
         Fewest patients a side.
 
+    Returns
+    -------
+    BestCuts
+
     Raises
     ------
     InputError
         If values are missing or of another number than the patients, or no cut is left.
+
+    Notes
+    -----
+    Every cut's statistic is the log-rank chi-square (Mantel 1966; Peto and Peto 1972), as in ``cutpoint.scan_one``.
 
     Examples
     --------

@@ -70,13 +70,40 @@ class FollowUp:
 
 
 def write_follow_up(follow_up: FollowUp, path: Path) -> None:
-    """Write a follow-up as CSV, the kind and the source on every row, so that no row can lose them."""
+    """Write a follow-up as CSV, the kind and the source on every row, so that no row can lose them.
+
+    Parameters
+    ----------
+    follow_up : FollowUp
+        Of either kind.
+    path : pathlib.Path
+        A CSV file, which is replaced; its folder is made if there is none.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> kept = read_synthetic("data/synthetic/figure_s1.csv")
+    >>> with TemporaryDirectory() as folder:
+    ...     write_follow_up(kept, Path(folder) / "copy.csv")
+    ...     read_synthetic(Path(folder) / "copy.csv").table.equals(kept.table)
+    True
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(follow_up.to_frame().to_csv(index=False, lineterminator="\n").encode())
 
 
 def read_synthetic(path: Path | str) -> FollowUp:
     """Read a SYNTHETIC follow-up that was kept.
+
+    Parameters
+    ----------
+    path : path
+        What ``write_follow_up`` wrote.
+
+    Returns
+    -------
+    FollowUp
+        Of kind SYNTHETIC, in days.
 
     Raises
     ------

@@ -98,8 +98,9 @@ def _design(
 def firth_cox(time_days: ArrayLike, event: ArrayLike, covariates: Covariates, level: float = 0.95) -> Hazards:
     """Fit a Cox model with Firth's penalty, finite even where one group has all the early events.
 
-    The method is that of Heinze and Schemper (2001): intervals from the profile of the penalised
-    likelihood, P values from its ratio. Ties by Breslow's method.
+    The penalty is Firth's (1993), the square root of the determinant of the information; in Cox's model it is that
+    of Heinze and Schemper (2001): intervals from the profile of the penalised likelihood, P values from its ratio.
+    Ties by Breslow's method.
 
     Parameters
     ----------
@@ -164,9 +165,20 @@ def _table(design: pd.DataFrame, columns: list[Floats]) -> pd.DataFrame:
 
 
 def cox(time_days: ArrayLike, event: ArrayLike, covariates: Covariates, level: float = 0.95) -> Hazards:
-    """Fit a plain Cox model (Cox, 1972) by lifelines; ties by Efron's method, Wald limits and P values.
+    """Fit a plain Cox model (Cox, 1972) by lifelines; ties by Efron's method (1977), Wald limits and P values.
 
-    Arguments and result are as in ``firth_cox``.
+    Parameters
+    ----------
+    time_days, event : array-like of shape (n,)
+        As in ``survival.check_follow_up``.
+    covariates : mapping or DataFrame of numbers or booleans, each of shape (n,)
+        As in ``firth_cox``.
+    level : float
+        Level of the intervals, between 0 and 1.
+
+    Returns
+    -------
+    Hazards
 
     Raises
     ------

@@ -369,7 +369,7 @@ def permutation_p(
     until_days: ArrayLike | None = None,
     stratum_days: ArrayLike | None = None,
 ) -> float:
-    """Return the P of Mantel and Byar's statistic when whoever switched is drawn anew on each day of a switch.
+    """Return the P of Mantel and Byar's statistic (1974) when whoever switched is drawn anew on each day of a switch.
 
     The days of switches and all follow-up stay; the patient of each switch is drawn from those who could have had it.
     It asks for no large sample, but like the test itself it supposes that among these the choice was blind.
@@ -380,6 +380,7 @@ def permutation_p(
         As in ``split_at_switch``.
     rng : numpy.random.Generator
     replicates : int
+        How often to draw.
     until_days : array-like of shape (n,), optional
         The last day on which each patient could have switched, such as that of a relapse; the end of follow-up if
         not given or missing.
@@ -387,7 +388,7 @@ def permutation_p(
     Returns
     -------
     float
-        ``(1 + k) / (1 + replicates)``.
+        ``(1 + k) / (1 + replicates)``, k being the draws that reach the statistic (Davison and Hinkley, 1997); never 0.
 
     Raises
     ------
@@ -538,7 +539,18 @@ class StateCurve:
         return int(self.events.sum())
 
     def at_risk_at(self, times: ArrayLike) -> Ints:
-        """Return how many are in the state just before each day, ``#{entered < t <= left}``."""
+        """Return how many are in the state just before each day, ``#{entered < t <= left}``.
+
+        Parameters
+        ----------
+        times : array-like of shape (k,)
+            Days.
+
+        Raises
+        ------
+        InputError
+            If they are not numbers in one dimension.
+        """
         days = _column(times, "times")[:, None]
         counts: Ints = ((self.entered < days) & (days <= self.left)).sum(axis=1)
         return counts

@@ -84,6 +84,9 @@ def compare_printed(
 ) -> PrintedComparison:
     """Test two reconstructed arms of one panel, beside what the panel prints.
 
+    By the log-rank test (Mantel, 1966; Peto and Peto, 1972), and Firth's penalised Cox model (Heinze and Schemper,
+    2001).
+
     Parameters
     ----------
     first, second : Reconstruction
@@ -101,6 +104,19 @@ def compare_printed(
     ------
     InputError
         If the endpoints differ, the arms do not, a printed number is impossible, or there is no event.
+
+    Examples
+    --------
+    Two patients in each arm, one of whom has the event.
+
+    >>> from survaudit.digitised import check_clicks
+    >>> from survaudit.reconstruct import reconstruct
+    >>> early = check_clicks([0, 9, 9, 30], [1, 1, 0.5, 0.5], time_error=0)
+    >>> late = check_clicks([0, 20, 20, 30], [1, 1, 0.5, 0.5], time_error=0)
+    >>> arms = [reconstruct(*given, arm=arm, endpoint="OS") for *given, arm in ((early, 2, "A"), (late, 2, "B"))]
+    >>> found = compare_printed(*arms, p=0.04)
+    >>> round(found.p, 3), found.p_printed, found.n_pairs
+    (0.808, 0.04, 1)
     """
     problems = []
     if first.endpoint != second.endpoint:
@@ -163,6 +179,15 @@ def agree(panels: Sequence[Reconstruction]) -> pd.DataFrame:
     ------
     InputError
         If there are fewer than two, or arms or endpoints differ.
+
+    Examples
+    --------
+    >>> from survaudit.digitised import check_clicks
+    >>> from survaudit.reconstruct import reconstruct
+    >>> panels = [check_clicks([0, day, day, 30], [1, 1, 0.5, 0.5], time_error=0) for day in (9, 12)]
+    >>> table = agree([reconstruct(clicks, 2, arm="A", endpoint="OS") for clicks in panels])
+    >>> table["finding"].item()
+    'as many events, but up to 3 days apart'
     """
     kinds = {(one.arm, one.endpoint) for one in panels}
     if len(panels) < 2 or len(kinds) > 1:
@@ -264,6 +289,18 @@ def match_endpoints(lfs: Reconstruction, overall: Reconstruction) -> EndpointPai
     ------
     InputError
         If the arms differ, the endpoints are not LFS and OS, or LFS has more patients than OS.
+
+    Examples
+    --------
+    The failure on day 5 goes with the death on day 9: a relapse came between.
+
+    >>> from survaudit.digitised import check_clicks
+    >>> from survaudit.reconstruct import reconstruct
+    >>> clicks = {name: check_clicks([0, day, day, 30], [1, 1, 0.5, 0.5], time_error=0)
+    ...           for name, day in (("LFS", 5), ("OS", 9))}
+    >>> found = match_endpoints(*(reconstruct(own, 2, arm="A", endpoint=name) for name, own in clicks.items()))
+    >>> found.feasible, found.least_deaths_without_relapse, found.pairs[["lfs_days", "os_days"]].values.tolist()
+    (True, 0, [[5.0, 9.0], [30.0, 30.0]])
     """
     if lfs.arm != overall.arm or (lfs.endpoint, overall.endpoint) != (LFS, OS) or lfs.n > overall.n:
         raise InputError(
@@ -383,6 +420,25 @@ def matchings(reconstruction: Reconstruction, intervals: Sequence[Interval]) -> 
     ------
     InputError
         If arms, endpoints or numbers differ, or there are more than 12.
+
+    Notes
+    -----
+    The permanent is added up row by row over sets of columns taken, at most 2^n for n patients; Ryser's (1963)
+    inclusion and exclusion gives the same number. No fast method is to be hoped for (Valiant, 1979).
+
+    Examples
+    --------
+    Seven patients of CART2, one of whom died on day 150. Four were still alive after it, by the tables.
+
+    >>> from survaudit.cohort.endpoints import endpoints
+    >>> from survaudit.cohort.tables import read_supplement
+    >>> from survaudit.digitised import check_clicks
+    >>> from survaudit.reconstruct import reconstruct
+    >>> clicks = check_clicks([0, 150, 150, 900], [1, 1, 6 / 7, 6 / 7], time_error=0, survival_error=0.001)
+    >>> found = reconstruct(clicks, 7, arm="CART2", endpoint="OS", at_risk={900: 6})
+    >>> everyone = endpoints(read_supplement("data/raw").cohort)["OS"].intervals
+    >>> matchings(found, [interval for interval in everyone if interval.group == "CART2"]).count
+    3
     """
     problems = []
     kinds = {(interval.group, interval.endpoint) for interval in intervals}

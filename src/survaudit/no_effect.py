@@ -122,6 +122,22 @@ class Cohorts:
 def draw_cohorts(world: World, count: int, rng: np.random.Generator) -> Cohorts:
     """Draw cohorts of a world without any effect.
 
+    The illness-death model (Fix and Neyman, 1951), in which treatments are marks that change no hazard.
+
+    Parameters
+    ----------
+    world : World
+        Of n patients, as many as it has ends of follow-up.
+    count : int
+        Cohorts.
+    rng : numpy.random.Generator
+        Source of the draws.
+
+    Returns
+    -------
+    Cohorts
+        Arrays of shape (count, n), in days.
+
     Examples
     --------
     >>> world = World(follow_up=(900.0,) * 28, waits=(32.0, 60.0, 137.0))
@@ -202,7 +218,28 @@ def _comparison(
 
 
 def comparisons(cohorts: Cohorts) -> Iterator[Comparison]:
-    """Yield every analysis: the six panels as published, what should be done instead, and what also fails."""
+    """Yield every analysis: the six panels as published, what should be done instead, and what also fails.
+
+    The log-rank test (Mantel, 1966) of the groups as they ended; instead, Mantel and Byar's test (1974) and landmarks
+    (Anderson, Cain and Gelber, 1983).
+
+    Parameters
+    ----------
+    cohorts : Cohorts
+        Of shape (cohorts, patients).
+
+    Yields
+    ------
+    Comparison
+        Its ``kind`` is "published", "proper" or "failing".
+
+    Examples
+    --------
+    >>> world = World(follow_up=(900.0,) * 28, waits=(32.0, 60.0, 137.0))
+    >>> found = list(comparisons(draw_cohorts(world, 2, np.random.default_rng(1))))
+    >>> found[0].name, found[0].kind, found[0].time.shape
+    ('panel A', 'published', (2, 28))
+    """
     c = cohorts
     overall, dies = np.minimum(c.death, c.end), c.death <= c.end
     remission = c.relapse >= 0
@@ -272,7 +309,9 @@ def rejections(
     Parameters
     ----------
     world : World
+        In which no treatment does anything.
     rng : numpy.random.Generator
+        Source of cohorts and permutations.
     replicates : int
         Cohorts.
     permutations : int
@@ -286,6 +325,18 @@ def rejections(
         ``analysis``, ``kind``, ``tested`` (cohorts in which both groups met at an event), ``rejected`` and
         ``standard_error`` among these, ``in_favour`` (the part of the rejections with fewer events than expected after
         the switch, or in the second group), and ``rejected_permuted``, missing without permutations.
+
+    Raises
+    ------
+    InputError
+        If ``rng`` is no generator of numpy.
+
+    Examples
+    --------
+    >>> world = World(follow_up=(900.0,) * 28, waits=(32.0, 60.0, 137.0))
+    >>> table = rejections(world, rng=np.random.default_rng(1), replicates=50).set_index("analysis")
+    >>> int(table.loc["panel C", "tested"]), bool(table.loc["panel C", "rejected"] < 0.5)
+    (50, True)
     """
 
     def work(count: int, child: np.random.Generator) -> dict[tuple[str, str], FloatArray]:
@@ -337,7 +388,11 @@ def draw_within(low: FloatArray, high: FloatArray, median: float, count: int, rn
     low, high : array of shape (n,)
         In days; ``high`` may be infinite.
     median : float
-        Of the time that has no window.
+        Of the time that has no window, in days.
+    count : int
+        Draws.
+    rng : numpy.random.Generator
+        Source of the draws.
 
     Returns
     -------
@@ -371,17 +426,37 @@ def decompose(
     windows : callable
         From the factors that hold to ``low``, ``high``, ``censor`` and ``second``, one row a patient.
     factors : sequence of str
+        All subsets are tried, 2^k of k factors.
     median : float
         Of the time to the event, in days, from the start of each window.
     rng : numpy.random.Generator
+        Source of the draws.
     replicates : int
         Draws for each combination.
+    n_jobs : int, optional
+        As in ``joblib.Parallel``.
 
     Returns
     -------
     pandas.DataFrame, one row a combination
         ``factors`` (joined by ' + '), ``n`` patients, ``tested``, ``rejected``, ``standard_error``, and ``in_favour``
         of the second group.
+
+    Raises
+    ------
+    InputError
+        If ``rng`` is no generator of numpy.
+
+    Examples
+    --------
+    Two patients in either group, of whom only those of the second are guaranteed a hundred days.
+
+    >>> def windows(held):
+    ...     low = [0.0, 0.0, 100.0, 100.0] if held else [0.0] * 4
+    ...     return pd.DataFrame({"low": low, "high": np.inf, "censor": 900.0, "second": [False, False, True, True]})
+    >>> table = decompose(windows, ["immortal days"], median=50, rng=np.random.default_rng(1), replicates=100)
+    >>> table["factors"].tolist(), bool(table["rejected"].is_monotonic_increasing)
+    (['', 'immortal days'], True)
     """
     rows = []
     for held in subsets(factors):
@@ -410,6 +485,16 @@ def _held_block(frame: pd.DataFrame, median: float) -> Callable[[int, np.random.
 
 def subsets(factors: Sequence[str]) -> list[tuple[str, ...]]:
     """Return every combination of factors, from none to all.
+
+    Parameters
+    ----------
+    factors : sequence of str
+        Their order is kept.
+
+    Returns
+    -------
+    list of tuple of str
+        By size.
 
     Examples
     --------

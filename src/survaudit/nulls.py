@@ -135,6 +135,11 @@ def null_table(
     InputError
         If a number is out of its range.
 
+    Notes
+    -----
+    The distribution of a maximally selected chi-square, which Miller and Siegmund (1982) approximate for many patients,
+    by drawing cohorts instead, as small as the one in question.
+
     Examples
     --------
     >>> rng = np.random.default_rng(1)
@@ -176,6 +181,11 @@ def null_of_pattern(
     -------
     NullTable
 
+    Raises
+    ------
+    InputError
+        If the pattern is no follow-up with an event, or a number is out of its range.
+
     Examples
     --------
     >>> pattern = np.arange(12), np.ones(12)
@@ -194,11 +204,28 @@ def null_of_pattern(
 def chi2_of_p(p: float) -> float:
     """Return the chi-square on 1 degree of freedom with a given P value.
 
+    Parameters
+    ----------
+    p : float
+        P value, more than 0 and at most 1.
+
+    Returns
+    -------
+    float
+        0 for a P of 1.
+
+    Raises
+    ------
+    InputError
+        If p is no P value, such as 5 for 5%.
+
     Examples
     --------
     >>> round(chi2_of_p(0.05), 3)
     3.841
     """
+    if not 0 < p <= 1:
+        raise InputError(f"p: found {p}, expected a P value, more than 0 and at most 1; divide per cents by 100")
     return float(stats.chi2.isf(p, 1))
 
 
@@ -274,7 +301,34 @@ def worst_case(
 
 
 def least_groups(n: int, min_groups: Sequence[int]) -> IntArray:
-    """Check the cohort's size and the least groups."""
+    """Check the cohort's size and the least groups.
+
+    Parameters
+    ----------
+    n : int
+        Patients, at least 2.
+    min_groups : sequence of int
+        Least numbers of patients on each side of a cut.
+
+    Returns
+    -------
+    (k,) array of int
+        `min_groups`, in their order.
+
+    Raises
+    ------
+    InputError
+        If n is no whole number of at least 2, or a least group none from 1 to half of n.
+
+    Examples
+    --------
+    >>> least_groups(28, (1, 5)).tolist()
+    [1, 5]
+    >>> least_groups(28, (15,))
+    Traceback (most recent call last):
+    ...
+    survaudit.errors.InputError: min_group: found 15, which leaves no cut among n=28 patients
+    """
     count_argument("n", n, least=2)
     for group in min_groups:
         if count_argument("min_group", group, least=1) > n // 2:

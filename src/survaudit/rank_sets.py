@@ -67,10 +67,18 @@ def all_rank_sets(n: int, k: int, tied_at: int | None = None) -> RankSets:
     tied_at : int, optional
         Let the events at this place and the next fall on one day, and leave them to the larger group.
 
+    Returns
+    -------
+    RankSets
+
     Raises
     ------
     InputError
         If k is not between 1 and n - 1, or there are more than a million sets.
+
+    Notes
+    -----
+    Each set's statistic is the log-rank chi-square (Mantel, 1966; Peto and Peto, 1972).
 
     Examples
     --------
@@ -119,6 +127,10 @@ def attainable(
         ``R <= L'``; equal days are taken to be orderable.
     also : mapping of int to int, optional
         Places of other patients, by patient.
+
+    Returns
+    -------
+    bool
 
     Examples
     --------

@@ -276,7 +276,40 @@ def largest_permuted(
     min_events: int = 0,
     n_jobs: int | None = None,
 ) -> FloatArray:
-    """Return the largest chi-square of each permutation of a cohort; all arguments as in `permutation_test`."""
+    """Return the largest chi-square of each permutation of a cohort.
+
+    The single-step maximum method (Westfall and Young 1993): the statistic is maximised anew in every permutation of
+    the
+    covariate, over the same cuts as in the cohort itself.
+
+    Parameters
+    ----------
+    cohort : RankedCohort
+        As `_ranked.rank_cohort` returns.
+    rng : numpy.random.Generator
+        Source of the permutations.
+    replicates : int
+        Number of permutations, at least 1.
+    statistic, cuts, min_group, min_events, n_jobs
+        As in `permutation_test`.
+
+    Returns
+    -------
+    (replicates,) array
+        Chi-squares; 0 where a permutation leaves no cut with enough events.
+
+    Raises
+    ------
+    InputError
+        If `replicates` is no whole number of at least 1, or `rng` is no generator of numpy.
+
+    Examples
+    --------
+    >>> cohort = rank_cohort([1, 2, 3, 4, 5], [50, 40, 30, 20, 10], [1, 1, 1, 1, 0])
+    >>> maxima = largest_permuted(cohort, rng=np.random.default_rng(1), replicates=99)
+    >>> maxima.shape, bool((maxima > 0).all())
+    ((99,), True)
+    """
     total, limits = count_argument("replicates", replicates, least=1), (int(min_group), int(min_events))
     work = partial(permuted, cohort, cohort.candidates(), limits, KINDS[statistic, cuts])
     return np.concatenate(in_blocks(work, total, rng, n_jobs=n_jobs))
@@ -290,7 +323,35 @@ def permuted(  # noqa: PLR0917 - the first four are bound before the blocks are 
     count: int,
     rng: np.random.Generator,
 ) -> FloatArray:
-    """Return the largest chi-square of each of `count` permutations, over cuts at the given sizes."""
+    """Return the largest chi-square of each of `count` permutations, over cuts at the given sizes.
+
+    One block of `largest_permuted` (Westfall and Young 1993).
+
+    Parameters
+    ----------
+    cohort : RankedCohort
+        As `_ranked.rank_cohort` returns.
+    sizes : (k,) array of int
+        Patients in the low group at the candidate cuts.
+    limits : (int, int)
+        Least number of patients and of events on each side.
+    kind : int
+        Which statistic: a value of `KINDS`.
+    count : int
+        Permutations of this block.
+    rng : numpy.random.Generator
+        Source of the permutations.
+
+    Returns
+    -------
+    (count,) array
+
+    Examples
+    --------
+    >>> cohort = rank_cohort([1, 2, 3, 4, 5], [50, 40, 30, 20, 10], [1, 1, 1, 1, 0])
+    >>> permuted(cohort, cohort.candidates(), (1, 0), KINDS[LOG_RANK, 1], 3, np.random.default_rng(1)).shape
+    (3,)
+    """
     fixed = (cohort.level, cohort.event, cohort.scores, cohort.table, sizes, limits, kind)
     return np.concatenate([permuted_maxima(orders, *fixed) for orders in permutations(count, cohort.n, rng)])
 

@@ -39,6 +39,7 @@ def vary_panels(cohort: pd.DataFrame, panels: Sequence[Panel], *, seed: int, dra
     cohort : pandas.DataFrame, shape (28, 25)
         ``Supplement.cohort``.
     panels : sequence of Panel
+        Some of ``PANELS``.
     seed : int
         Each case and prior is drawn with this seed.
     draws : int
@@ -49,6 +50,11 @@ def vary_panels(cohort: pd.DataFrame, panels: Sequence[Panel], *, seed: int, dra
     pandas.DataFrame
         ``panel``, ``case`` (of ``CASES``), ``prior``, ``share`` (of draws with a log-rank P below 0.05, prior
         predictive) and ``better`` (of draws with fewer events than expected in the second group).
+
+    Raises
+    ------
+    InputError
+        If ``draws`` is no whole number from 1 on.
 
     Examples
     --------

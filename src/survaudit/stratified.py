@@ -61,6 +61,10 @@ def scan_stratified(x: ArrayLike, time_days: ArrayLike, event: ArrayLike, strata
     strata : iterable of length n
         Each patient's stratum.
 
+    Returns
+    -------
+    StratifiedScan
+
     Raises
     ------
     InputError

@@ -347,7 +347,9 @@ def read_supplied(
     Parameters
     ----------
     path : path
+        A file that ends in .csv or .xlsx.
     supplement : Supplement
+        Both tables, to hold the file against.
     assumptions : Assumptions, optional
         The book's if not given.
     today : datetime.date, optional
@@ -363,6 +365,18 @@ def read_supplied(
         If the file cannot be read as one table with these columns.
     TableError
         If cells are unreadable, impossible or against the tables: all of them.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from survaudit.cohort.tables import read_supplement
+    >>> table = read_synthetic("data/synthetic/figure_s1.csv").table
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "mine.csv"
+    ...     table.to_csv(path, index=False)
+    ...     found = read_supplied(path, read_supplement("data/raw"))
+    >>> found.follow_up.kind, len(found.findings), found.file
+    ('SUPPLIED', 0, 'mine.csv')
     """
     path = Path(path)
     content = read_bytes(path)
@@ -403,6 +417,17 @@ def _follow_up(
 def supplied_by_user(supplement: Supplement, assumptions: Assumptions | None = None) -> Supplied | None:
     """Return the follow-up of the file that ``SURVAUDIT_FOLLOW_UP`` names; None if it names none.
 
+    Parameters
+    ----------
+    supplement : Supplement
+        Both tables, to hold the file against.
+    assumptions : Assumptions, optional
+        The book's if not given.
+
+    Returns
+    -------
+    Supplied or None
+
     Raises
     ------
     SourceFileError, TableError
@@ -416,6 +441,20 @@ def current_follow_up(
     synthetic: Path | str, supplement: Supplement, assumptions: Assumptions | None = None
 ) -> FollowUp:
     """Return the user's follow-up if there is one, else the SYNTHETIC one that is kept in a file.
+
+    Parameters
+    ----------
+    synthetic : path
+        What ``follow_up.write_follow_up`` wrote.
+    supplement : Supplement
+        Both tables, to hold the file against.
+    assumptions : Assumptions, optional
+        The book's if not given.
+
+    Returns
+    -------
+    FollowUp
+        In days; its ``kind`` tells which it is.
 
     Raises
     ------
@@ -458,12 +497,24 @@ def _plain(cell: object) -> str:
 def template(supplement: Supplement, assumptions: Assumptions | None = None) -> pd.DataFrame:
     """Return the table that a user fills in: every patient, empty cells, and what the tables tell.
 
+    Parameters
+    ----------
+    supplement : Supplement
+        Both tables.
+    assumptions : Assumptions, optional
+        The book's if not given.
+
     Returns
     -------
     pandas.DataFrame, shape (28, 14)
         ``patient``, ``group``, the empty columns, then ``os_after`` and ``os_by``, ``lfs_after`` and
         ``lfs_by``: by the tables alone an event came after the one day and by the other (empty where nothing
         bounds it); and the same in words, together with what follows from assumptions.
+
+    Raises
+    ------
+    InputError
+        If assumptions contradict the dates of a patient.
 
     Examples
     --------
@@ -486,10 +537,33 @@ def template(supplement: Supplement, assumptions: Assumptions | None = None) -> 
 def write_template(supplement: Supplement, path: Path | str, assumptions: Assumptions | None = None) -> Path:
     """Write the template as CSV or Excel; never over a file, which may be filled in already.
 
+    Parameters
+    ----------
+    supplement : Supplement
+        Both tables.
+    path : path
+        A new file that ends in .csv or .xlsx.
+    assumptions : Assumptions, optional
+        The book's if not given.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
     Raises
     ------
     SourceFileError
         If the file exists, cannot be written, or is neither CSV nor Excel by its name.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from survaudit.cohort.tables import read_supplement
+    >>> with TemporaryDirectory() as folder:
+    ...     path = write_template(read_supplement("data/raw"), Path(folder) / "mine.csv")
+    ...     pd.read_csv(path).shape
+    (28, 14)
     """
     path = Path(path)
     frame = template(supplement, assumptions)

@@ -103,7 +103,25 @@ def check_follow_up(time_days: ArrayLike, event: ArrayLike) -> tuple[Floats, Int
 
 
 def check_level(level: float) -> None:
-    """Refuse a level of confidence that is not between 0 and 1, such as 95."""
+    """Refuse a level of confidence that is not between 0 and 1, such as 95.
+
+    Parameters
+    ----------
+    level : float
+        A share, such as 0.95.
+
+    Raises
+    ------
+    InputError
+        If it is not between 0 and 1, both excluded.
+
+    Examples
+    --------
+    >>> check_level(95)
+    Traceback (most recent call last):
+    ...
+    survaudit.errors.InputError: level: found 95, expected a number between 0 and 1; 0.95 is usual
+    """
     if not 0 < level < 1:
         raise InputError(f"level: found {level}, expected a number between 0 and 1; 0.95 is usual")
 
@@ -167,7 +185,18 @@ class KaplanMeier:
         return float(self.times[-1])
 
     def at_risk_at(self, times: ArrayLike) -> Ints:
-        """Return how many patients are at risk just before each time, ``#{T >= t}``."""
+        """Return how many patients are at risk just before each time, ``#{T >= t}``.
+
+        Parameters
+        ----------
+        times : array-like of shape (k,)
+            Days.
+
+        Raises
+        ------
+        InputError
+            If they are not numbers in one dimension.
+        """
         place = np.searchsorted(self.times, _numbers(times, "times"), side="left")
         return np.append(self.at_risk, 0)[place]
 
@@ -175,6 +204,16 @@ class KaplanMeier:
         """Return the estimate at each time; missing where the curve is not known.
 
         That is after the last observation, unless that was an event that brought the curve to 0.
+
+        Parameters
+        ----------
+        times : array-like of shape (k,)
+            Days.
+
+        Raises
+        ------
+        InputError
+            If they are not numbers in one dimension.
         """
         asked = _numbers(times, "times")
         place = np.searchsorted(self.times, asked, side="right")
@@ -223,7 +262,7 @@ def kaplan_meier(time_days: ArrayLike, event: ArrayLike, label: str = "", level:
     Raises
     ------
     InputError
-        If times and events are no follow-up.
+        If times and events are no follow-up, or the level is not between 0 and 1.
 
     Examples
     --------
@@ -280,7 +319,24 @@ def reverse_kaplan_meier(time_days: ArrayLike, event: ArrayLike, label: str = ""
     """Estimate the follow-up that patients would have had without events (Schemper and Smith, 1996).
 
     Censoring is taken as the event, and the event as the censoring, so that ``median`` is the
-    median follow-up. Arguments, result and errors are as in ``kaplan_meier``.
+    median follow-up.
+
+    Parameters
+    ----------
+    time_days, event : array-like of shape (n,)
+        As in ``check_follow_up``; ``event`` is still 1 for the event, not for the censoring.
+    label : str
+        Whom the curve is of.
+
+    Returns
+    -------
+    KaplanMeier
+        Of the time to censoring, in days.
+
+    Raises
+    ------
+    InputError
+        If times and events are no follow-up.
 
     Examples
     --------
@@ -339,6 +395,11 @@ def restricted_mean(curve: KaplanMeier, tau_days: float) -> RestrictedMean:
     tau_days : float
         A day after 0, not after the last observation unless the curve has come down to 0 there.
 
+    Returns
+    -------
+    RestrictedMean
+        In days; its ``p`` is missing.
+
     Raises
     ------
     InputError
@@ -371,6 +432,21 @@ def restricted_mean(curve: KaplanMeier, tau_days: float) -> RestrictedMean:
 
 def restricted_mean_difference(first: KaplanMeier, second: KaplanMeier, tau_days: float) -> RestrictedMean:
     """Return the restricted mean of the first curve minus that of the second, as R's ``survRM2::rmst2``.
+
+    A measure of a treatment that asks for no proportional hazards (Royston and Parmar, 2013; Uno and others, 2014).
+    The curves are of different patients, so that the variances add.
+
+    Parameters
+    ----------
+    first, second : KaplanMeier
+        Of one level.
+    tau_days : float
+        A day after 0, where both curves are known.
+
+    Returns
+    -------
+    RestrictedMean
+        In days, with a normal interval and the P of no difference.
 
     Raises
     ------

@@ -113,7 +113,9 @@ def tipping(
     panel : Panel
         Of leukaemia-free survival, with CART+HSCT as second group: C or D.
     prior : Prior
+        From where the other group and the cut-off are drawn.
     rng : numpy.random.Generator
+        Source of the draws.
     draws : int
         Follow-ups; all cells share them.
     delays : sequence of int
@@ -131,6 +133,11 @@ def tipping(
     InputError
         If the panel does not show leukaemia-free survival of CART+HSCT, a delay is no whole number from
         1 on, or ``draws`` is not possible.
+
+    Notes
+    -----
+    The tipping point of analyses of missing data (Yan, Lee and Li, 2009): the least departure from what is assumed that
+    turns a conclusion, here the log-rank test (Mantel, 1966).
 
     Examples
     --------

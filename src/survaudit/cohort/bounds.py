@@ -42,6 +42,19 @@ def bounds(intervals: Sequence[Interval], times: Iterable[float] | None = None) 
     ------
     InputError
         If there is no interval, two endpoints, a patient twice, or a time that is no day from 0 on.
+
+    Notes
+    -----
+    At most and at least what a curve can be when each time is known up to an interval. Where within these bounds it is
+    most likely is another question, which Turnbull's (1976) estimate answers and this does not ask.
+
+    Examples
+    --------
+    >>> from survaudit.cohort.tables import read_supplement
+    >>> lfs = endpoints(read_supplement("data/raw").cohort)["LFS"].intervals
+    >>> own = [interval for interval in lfs if interval.group == "CART2"]
+    >>> bounds(own, times=[28, 183])[["n", "lower", "upper"]].round(3).values.tolist()
+    [[7.0, 1.0, 1.0], [7.0, 0.0, 0.571]]
     """
     _check(intervals)
     ends = {
@@ -83,6 +96,25 @@ def bounds_by_group(
     found: Endpoints, times: Iterable[float] | None = None, groups: Sequence[str] = GROUPS
 ) -> pd.DataFrame:
     """Return the bounds of each group, with ``endpoint`` and ``group`` before the columns of ``bounds``.
+
+    Parameters
+    ----------
+    found : Endpoints
+        Of one endpoint, as ``endpoints`` returns them.
+    times : iterable of float, optional
+        Days from 0 on; every whole day at which a bound changes if not given.
+    groups : sequence of str
+        Groups in the order of the rows.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a group and day.
+
+    Raises
+    ------
+    InputError
+        As ``bounds``; a group without any patient is among its errors.
 
     Examples
     --------
@@ -135,6 +167,19 @@ def sensitivity(
         ``assumption`` and ``value`` ("none varied" and "" in the first rows), ``endpoint``,
         ``group``, ``n``, patients by status, and ``lower at d``, ``upper at d`` for each day d;
         ``changed`` tells whether anything in the row differs from the first rows.
+
+    Raises
+    ------
+    InputError
+        If assumptions contradict the dates of a patient, or a day is missing, infinite or negative.
+
+    Examples
+    --------
+    >>> from survaudit.cohort.tables import read_supplement
+    >>> table = sensitivity(read_supplement("data/raw").cohort, days=[183])
+    >>> changed = table[table["changed"] & (table["endpoint"] == "OS")]
+    >>> sorted(set(changed["assumption"]))
+    ['crs_death_within_days']
     """
     base = assumptions or Assumptions()
     cases = [("none varied", "", base), *base.one_at_a_time()]
@@ -157,11 +202,34 @@ def readings(
 ) -> pd.DataFrame:
     """Return what each reading of "CD19+" makes of both endpoints, all other choices being the same.
 
+    Parameters
+    ----------
+    cohort : pandas.DataFrame, shape (28, 25)
+        ``Supplement.cohort``.
+    assumptions : Assumptions, optional
+        The other choices; the book's if not given.
+    days : sequence of float
+        At which days to give the bounds.
+
     Returns
     -------
     pandas.DataFrame
         ``reading`` (a, b or c) and ``meaning``, then the columns that ``sensitivity`` has from
         ``endpoint`` to the last bound.
+
+    Raises
+    ------
+    InputError
+        If assumptions contradict the dates of a patient, or a day is missing, infinite or negative.
+
+    Examples
+    --------
+    Ten relapses are known after transplantation if "CD19+" is one (reading a), and none otherwise.
+
+    >>> from survaudit.cohort.tables import read_supplement
+    >>> table = readings(read_supplement("data/raw").cohort, days=[183])
+    >>> table.query("endpoint == 'LFS' and group == 'CART+HSCT'")[["reading", "event known"]].values.tolist()
+    [['a', 10], ['b', 0], ['c', 0]]
     """
     base = assumptions or Assumptions()
     parts = []

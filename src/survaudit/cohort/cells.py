@@ -71,6 +71,16 @@ def split_cells(text: str) -> list[RawRow]:
     A cell starts with a tab; a line without one continues the cell above it; an empty line ends
     a row.
 
+    Parameters
+    ----------
+    text : str
+        As published.
+
+    Returns
+    -------
+    list of RawRow
+        The header first; ``line`` counts from 1.
+
     Examples
     --------
     >>> split_cells("\tNo.\n\tGroup\n\n\t20\n\tCART+\nHSCT\n")[1]
@@ -102,7 +112,23 @@ _HEADER_REPAIRS = {
 
 
 def clean_header(cells: tuple[str, ...]) -> list[Cell]:
-    """Return the header's cells with misspelling, lost superscript and missing unit repaired."""
+    """Return the header's cells with misspelling, lost superscript and missing unit repaired.
+
+    Parameters
+    ----------
+    cells : tuple of str
+        The raw cells of the header.
+
+    Returns
+    -------
+    list of Cell
+        In their order; each with the reasons of its changes.
+
+    Examples
+    --------
+    >>> [cell.clean for cell in clean_header(("No.", "BM blasts"))]
+    ['No.', 'BM blasts (%)']
+    """
     header = [Cell(0, f"position {place}", raw) for place, raw in enumerate(cells, start=1)]
     for cell in header:
         cell.become(*_HEADER_REPAIRS.get(cell.clean, (cell.clean, "")))
@@ -118,6 +144,10 @@ def clean_row(row: int, headers: tuple[str, ...], cells: tuple[str, ...]) -> dic
         Number of the row, from 1.
     headers, cells : tuple of str, same length
         The repaired headers of the table, and the raw cells of the row.
+
+    Returns
+    -------
+    dict of str to Cell
 
     Examples
     --------

@@ -363,6 +363,23 @@ def cut_off_range(cohort: pd.DataFrame, assumptions: Assumptions | None = None) 
     Not before any dated treatment, nor before the last day on which each patient is known to be without
     the event, nor before the first on which each recorded event could have come; not after publication.
 
+    Parameters
+    ----------
+    cohort : pandas.DataFrame, shape (28, 25)
+        ``Supplement.cohort``.
+    assumptions : Assumptions, optional
+        The book's if not given.
+
+    Returns
+    -------
+    tuple of pandas.Timestamp
+        First and last day.
+
+    Raises
+    ------
+    InputError
+        If assumptions contradict the dates of a patient.
+
     Examples
     --------
     >>> from survaudit.cohort.tables import read_supplement

@@ -73,11 +73,23 @@ def guaranteed_days(cohort: pd.DataFrame) -> pd.DataFrame:
 def guaranteed_totals(cohort: pd.DataFrame) -> pd.DataFrame:
     """Sum the guaranteed days by endpoint and group.
 
+    Parameters
+    ----------
+    cohort : pandas.DataFrame, shape (28, 25)
+        ``Supplement.cohort``.
+
     Returns
     -------
     pandas.DataFrame, one row an endpoint and group
         ``patients``, those ``guaranteed`` a day or more, ``shortest`` and ``longest`` among these, ``total_days``, and
         ``share_at_least``: their part of all days up to publication, which no real follow-up can exceed.
+
+    Examples
+    --------
+    >>> from survaudit.cohort.tables import read_supplement
+    >>> table = guaranteed_totals(read_supplement("data/raw").cohort)
+    >>> table.query("endpoint == 'LFS'")[["group", "guaranteed", "total_days"]].values.tolist()
+    [['CART1', 0, 0], ['CART2', 0, 0], ['CART+HSCT', 10, 794]]
     """
     table = guaranteed_days(cohort)
     rows = []
@@ -94,6 +106,11 @@ def guaranteed_totals(cohort: pd.DataFrame) -> pd.DataFrame:
 
 def person_time(cohort: pd.DataFrame) -> pd.DataFrame:
     """Give every dated day to the state in which it was lived.
+
+    Parameters
+    ----------
+    cohort : pandas.DataFrame, shape (28, 25)
+        ``Supplement.cohort``.
 
     Returns
     -------
@@ -129,8 +146,15 @@ def follow_up_days(cohort: pd.DataFrame, cut_off: str = "halfway") -> tuple[int,
 
     Parameters
     ----------
+    cohort : pandas.DataFrame, shape (28, 25)
+        ``Supplement.cohort``.
     cut_off : {"earliest", "halfway", "latest"}
         Between the first and the last day on which it can have been; the paper does not print it.
+
+    Returns
+    -------
+    tuple of int
+        In the order of the rows.
 
     Raises
     ------
@@ -153,6 +177,16 @@ def follow_up_days(cohort: pd.DataFrame, cut_off: str = "halfway") -> tuple[int,
 
 def panel_factors(panel: str) -> tuple[str, ...]:
     """Return what the definitions of a panel's two groups guarantee.
+
+    Parameters
+    ----------
+    panel : {"A", "B", "C", "D", "E", "F"}
+        The letter.
+
+    Returns
+    -------
+    tuple of str
+        Some of ``FACTORS``.
 
     Examples
     --------
@@ -201,6 +235,20 @@ def windows(
     pandas.DataFrame, one row a patient of the two groups
         ``patient``, ``group``, ``second`` (whether of the second arm), ``low`` and ``high`` (the event lies in
         ``(low, high]``), ``censor`` (the last day of observation).
+
+    Raises
+    ------
+    InputError
+        If ``cut_off`` is another word.
+
+    Examples
+    --------
+    Whoever was transplanted was free of leukaemia until then.
+
+    >>> from survaudit.cohort.tables import read_supplement
+    >>> table = windows(read_supplement("data/raw").cohort, "D", ["immortal days"])
+    >>> table.groupby("group", observed=True)["low"].max().to_dict()
+    {'CART+HSCT': 137.0, 'CART2': 28.0}
     """
     endpoint, (first, second) = PANELS[panel].endpoint, PANELS[panel].groups
     chosen = Assumptions()

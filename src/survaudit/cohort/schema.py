@@ -95,7 +95,22 @@ def _complete() -> pa.Check:
 
 
 def missing_patients(frame: pd.DataFrame) -> list[int]:
-    """Return the patient numbers from 1 to 28 that a frame lacks, in order."""
+    """Return the patient numbers from 1 to 28 that a frame lacks, in order.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        With a column ``patient``.
+
+    Returns
+    -------
+    list of int
+
+    Examples
+    --------
+    >>> missing_patients(pd.DataFrame({"patient": range(1, 27)}))
+    [27, 28]
+    """
     return sorted(set(range(1, N_PATIENTS + 1)) - set(frame["patient"].dropna()))
 
 
@@ -283,6 +298,14 @@ def failing_cells(
     -------
     list of CellFailure
         In order of row, then column; empty if every value is possible.
+
+    Examples
+    --------
+    >>> from survaudit.cohort.tables import read_supplement
+    >>> patients = read_supplement("data/raw").patients.set_axis(range(1, 29))
+    >>> (failure,) = failing_cells(patients.assign(sex=patients["sex"].where(patients["patient"] != 2, "X")), PATIENTS)
+    >>> failure.row, failure.column, failure.value
+    ('2', 'sex', "'X'")
     """
     # Types were settled when the cells were read. Here only values are in question, and missing
     # ones are let through so that one unreadable cell does not hide the others.
@@ -332,7 +355,23 @@ def _translate(
 
 
 def quote(value: object) -> str:
-    """Return a value as an error quotes it: short, with invisible characters made visible."""
+    """Return a value as an error quotes it: short, with invisible characters made visible.
+
+    Parameters
+    ----------
+    value : object
+        Text, a number, a date or nothing.
+
+    Returns
+    -------
+    str
+        At most 80 characters.
+
+    Examples
+    --------
+    >>> quote("CR, MRD+"), quote(pd.Timestamp("2021-03-31")), quote(None)
+    ("'CR, MRD+'", '2021-03-31', 'no value')
+    """
     if value is None or value is pd.NaT or value is pd.NA:
         return "no value"
     if isinstance(value, pd.Timestamp):
@@ -343,6 +382,16 @@ def quote(value: object) -> str:
 
 def data_dictionary(schema: pa.DataFrameSchema) -> pd.DataFrame:
     """Return one row a column of a schema: name, meaning, unit, printed header, values, missing.
+
+    Parameters
+    ----------
+    schema : pandera.DataFrameSchema
+        ``PATIENTS``, ``TREATMENTS`` or ``COHORT``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by ``column``, in the order of the schema.
 
     Examples
     --------

@@ -295,6 +295,12 @@ def cell_states(supplement: Supplement, table: str) -> pd.DataFrame:
     pandas.DataFrame, shape (28, 12) or (28, 13)
         By row and printed column: "as printed", "layout or spelling repaired", or the meaning that
         a symbol has in its place.
+
+    Examples
+    --------
+    >>> states = cell_states(read_supplement("data/raw"), "Supplementary Table 2")
+    >>> states.shape, states.loc[1, "Date of second infusion"]
+    ((28, 13), 'not applicable')
     """
     layout = _TABLE_1 if table == _TABLE_1.name else _TABLE_2
     rows = range(1, len(supplement.patients) + 1)
@@ -311,10 +317,28 @@ def cell_states(supplement: Supplement, table: str) -> pd.DataFrame:
 def read_bytes_checked(path: Path, sha256: str) -> bytes:
     """Return a file's bytes, having made sure that they are the ones its manifest names.
 
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file, of 1 to 250,000 bytes.
+    sha256 : str
+        The hash that it must have, in hexadecimal digits.
+
+    Returns
+    -------
+    bytes
+
     Raises
     ------
     SourceFileError
         If the file is missing, empty, too large, or has another hash.
+
+    Examples
+    --------
+    >>> read_bytes_checked(Path("data/raw/supplementary_table_1.txt"), sha256="0")
+    Traceback (most recent call last):
+    ...
+    survaudit.errors.SourceFileError: data/raw/supplementary_table_1.txt: sha256 is ..., MANIFEST.csv says 0; ...
     """
     if not path.is_file():
         raise SourceFileError(f"{path}: no such file; restore it from the repository")
@@ -331,7 +355,27 @@ def read_bytes_checked(path: Path, sha256: str) -> bytes:
 
 
 def read_manifest(raw_dir: Path) -> dict[str, str]:
-    """Return the sha256 of each raw file, by file name, from ``MANIFEST.csv``."""
+    """Return the sha256 of each raw file, by file name, from ``MANIFEST.csv``.
+
+    Parameters
+    ----------
+    raw_dir : pathlib.Path
+        The folder of the published files, with ``MANIFEST.csv``.
+
+    Returns
+    -------
+    dict of str to str
+
+    Raises
+    ------
+    SourceFileError
+        If there is no readable manifest with the columns ``file`` and ``sha256``, or a file has no line in it.
+
+    Examples
+    --------
+    >>> sorted(read_manifest(Path("data/raw")))
+    ['supplementary_table_1.txt', 'supplementary_table_2.txt']
+    """
     path = raw_dir / "MANIFEST.csv"
     try:
         with path.open(encoding="utf-8", newline="") as stream:
@@ -347,12 +391,29 @@ def read_manifest(raw_dir: Path) -> dict[str, str]:
 def read_table(path: Path, sha256: str) -> TidyTable:
     """Read one table from a file whose hash is known, and parse it.
 
+    Parameters
+    ----------
+    path : pathlib.Path
+        A table as published.
+    sha256 : str
+        The hash that the file must have, in hexadecimal digits.
+
+    Returns
+    -------
+    TidyTable
+
     Raises
     ------
     SourceFileError
         If the bytes are not the published ones, or not UTF-8.
     TableError
         If a cell fails validation.
+
+    Examples
+    --------
+    >>> name = "supplementary_table_1.txt"
+    >>> read_table(Path("data/raw") / name, read_manifest(Path("data/raw"))[name]).frame.shape
+    (28, 13)
     """
     content = read_bytes_checked(path, sha256)
     try:
@@ -398,7 +459,26 @@ TIDY_FILES = ("patients.csv", "treatments.csv", "repairs.csv")
 
 
 def write_tidy(supplement: Supplement, tidy_dir: Path | str) -> list[Path]:
-    """Write the frames as CSV so that they read back unchanged; return the paths written."""
+    """Write the frames as CSV so that they read back unchanged; return the paths written.
+
+    Parameters
+    ----------
+    supplement : Supplement
+        Both tables and their repairs.
+    tidy_dir : path
+        A folder, which is made if there is none; files of these names are replaced.
+
+    Returns
+    -------
+    list of pathlib.Path
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     [path.name for path in write_tidy(read_supplement("data/raw"), folder)]
+    ['patients.csv', 'treatments.csv', 'repairs.csv']
+    """
     folder = Path(tidy_dir)
     folder.mkdir(parents=True, exist_ok=True)
     frames = (supplement.patients, supplement.treatments, supplement.repairs)
@@ -411,10 +491,24 @@ def write_tidy(supplement: Supplement, tidy_dir: Path | str) -> list[Path]:
 def read_tidy(tidy_dir: Path | str) -> Supplement:
     """Read the frames that ``write_tidy`` wrote, validated and typed as before.
 
+    Parameters
+    ----------
+    tidy_dir : path
+        The project's ``data/tidy``, or another folder with these files.
+
+    Returns
+    -------
+    Supplement
+
     Raises
     ------
     SourceFileError
         If a file is missing or does not fit its schema.
+
+    Examples
+    --------
+    >>> read_tidy("data/tidy").cohort.shape
+    (28, 25)
     """
     folder = Path(tidy_dir)
     try:

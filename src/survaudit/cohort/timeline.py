@@ -43,6 +43,13 @@ def dated_events(treatments: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         ``patient``, ``group``, ``event``, ``date``, and ``time_days`` since the first infusion;
         in order of patient, then date.
+
+    Examples
+    --------
+    >>> from survaudit.cohort.tables import read_supplement
+    >>> table = dated_events(read_supplement("data/raw").treatments)
+    >>> table.query("patient == 12")[["event", "time_days"]].values.tolist()
+    [['first collection', -23], ['first infusion', 0], ['second collection', 121], ['second infusion', 134]]
     """
     long = treatments.melt(["patient", "group"], list(DATED_EVENTS), "event", "date").dropna(subset="date")
     zero = treatments.set_index("patient")["infusion_1_date"]
@@ -54,12 +61,24 @@ def dated_events(treatments: pd.DataFrame) -> pd.DataFrame:
 def recorded_states(treatments: pd.DataFrame) -> pd.DataFrame:
     """List what is recorded of each patient after each treatment, none of it dated.
 
+    Parameters
+    ----------
+    treatments : pandas.DataFrame, shape (28, 13)
+        ``Supplement.treatments``.
+
     Returns
     -------
     pandas.DataFrame
         ``patient``, ``group``, ``after`` (the dated event), ``after_days`` (its time since the first
         infusion), ``before_days`` (that of the next event, missing if the row has none), ``response``
         and ``relapse`` as the tidy table has them.
+
+    Examples
+    --------
+    >>> from survaudit.cohort.tables import read_supplement
+    >>> table = recorded_states(read_supplement("data/raw").treatments)
+    >>> table.query("patient == 12")[["after", "after_days", "relapse"]].values.tolist()
+    [['first infusion', 0, 'CD19+'], ['second infusion', 134, 'not reported']]
     """
     parts = []
     events = treatments[list(DATED_EVENTS)]
@@ -78,7 +97,24 @@ def recorded_states(treatments: pd.DataFrame) -> pd.DataFrame:
 
 
 def last_known_day(treatments: pd.DataFrame) -> pd.Series:
-    """Return, by patient, the days from the first infusion to the last date in the patient's row."""
+    """Return, by patient, the days from the first infusion to the last date in the patient's row.
+
+    Parameters
+    ----------
+    treatments : pandas.DataFrame, shape (28, 13)
+        ``Supplement.treatments``.
+
+    Returns
+    -------
+    pandas.Series of int, shape (28,)
+        Indexed by ``patient``.
+
+    Examples
+    --------
+    >>> from survaudit.cohort.tables import read_supplement
+    >>> int(last_known_day(read_supplement("data/raw").treatments)[12])
+    134
+    """
     latest = treatments[list(DATED_EVENTS)].max(axis=1)
     days = (latest - treatments["infusion_1_date"]).dt.days
     return days.set_axis(treatments["patient"]).rename("last_known_day")
@@ -86,6 +122,11 @@ def last_known_day(treatments: pd.DataFrame) -> pd.Series:
 
 def waiting_times(treatments: pd.DataFrame) -> pd.DataFrame:
     """Summarise the days between treatments.
+
+    Parameters
+    ----------
+    treatments : pandas.DataFrame, shape (28, 13)
+        ``Supplement.treatments``.
 
     Returns
     -------
@@ -109,12 +150,24 @@ def waiting_times(treatments: pd.DataFrame) -> pd.DataFrame:
 def patient_flow(treatments: pd.DataFrame) -> dict[str, int]:
     """Count the patients at each station between the first infusion and the last recorded state.
 
+    Parameters
+    ----------
+    treatments : pandas.DataFrame, shape (28, 13)
+        ``Supplement.treatments``.
+
     Returns
     -------
     dict of str to int
         ``infused``; ``remission``, ``no_response``, ``not_assessed``; of those in remission
         ``transplanted`` and, not transplanted, ``relapsed``; of the relapsed ``reinfused``, and
         of these ``reinfused_reported``; ``hsct_marked``, bearing a mark after transplantation.
+
+    Examples
+    --------
+    >>> from survaudit.cohort.tables import read_supplement
+    >>> flow = patient_flow(read_supplement("data/raw").treatments)
+    >>> flow["infused"], flow["remission"], flow["transplanted"], flow["reinfused"]
+    (28, 25, 10, 7)
     """
     response, remission = treatments["response_1"], treatments["response_1"].isin(REMISSIONS)
     transplanted, reinfused = treatments["hsct_date"].notna(), treatments["infusion_2_date"].notna()
