@@ -25,9 +25,6 @@ EXPLAINED = "explained"
 DIFFERS = "differs"
 NO_COUNTERPART = "no counterpart"
 
-# A relative difference is taken from values of R that are larger than this; from others it says little.
-NOTHING = 1e-6
-
 
 @dataclass(frozen=True)
 class Rule:
@@ -63,12 +60,18 @@ class Ours:
     rule : Rule
     low, high : number or array, optional
         Where R's value must lie; left out, around ours as the rule says.
+    given : bool or array of bool, optional
+        Which of R's numbers have a counterpart; left out, all.
+    derived : bool
+        Whether R's side is read off what R returned, and is no number of R itself.
     """
 
     value: Any
     rule: Rule
     low: Any = None
     high: Any = None
+    given: Any = None
+    derived: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,11 @@ class Compared:
     r, ours, difference : float
         At that place; missing without a counterpart.
     relative : float
-        The largest relative difference, where R's value is not next to 0.
+        The largest relative difference, where R's value is not 0.
     rule, verdict, why : str
         The rule of agreement, what came of it, and the reason for a difference or for having no counterpart.
+    derived : bool
+        Whether R's side is read off what R returned: such numbers are no numbers of R.
     """
 
     section: str
@@ -100,6 +105,7 @@ class Compared:
     rule: str
     verdict: str
     why: str
+    derived: bool = False
 
 
 def read_entries(folder: Path, name: str) -> list[dict[str, Any]]:
@@ -189,35 +195,52 @@ def compare(
     Returns
     -------
     list of Compared
-        One a quantity, in R's order.
+        One a quantity, in R's order; two, where only some of its numbers have a counterpart.
 
     Raises
     ------
     InputError
         If there is a counterpart of something that R did not return, or a quantity has none and no reason.
     """
-    theirs, mine = flat(entry["result"]), _by_path(ours)
+    theirs, mine = flat(entry["result"]), by_path(ours)
     if unknown := set(mine) - set(theirs):
         raise InputError(f"{entry['id']}: found values for {sorted(unknown)}, expected only what R returned")
     head = (section, entry["id"], entry["call"])
     rows = []
     for path, expected in theirs.items():
-        if path in mine:
+        given = mine[path].given if path in mine else np.zeros(expected.size, bool)
+        if given is None or given.any():
             rows.append(_compared(head, path, expected, mine[path]))
-        else:
+        if given is not None and not given.all():
             missing = (float("nan"),) * 4
             why = reason(entry["id"], path)
-            rows.append(Compared(*head, path, expected.size, *missing, "", NO_COUNTERPART, why))
+            rows.append(Compared(*head, path, int((~given).sum()), *missing, "", NO_COUNTERPART, why))
     return rows
 
 
-def _by_path(ours: Mapping[str, Ours]) -> dict[str, Ours]:
+def by_path(ours: Mapping[str, Ours]) -> dict[str, Ours]:
+    """Return our counterparts by the paths of ``flat``, as arrays of the numbers that R has there.
+
+    Parameters
+    ----------
+    ours : mapping of path to Ours
+
+    Returns
+    -------
+    dict of path to Ours
+
+    Examples
+    --------
+    >>> by_path({"var": Ours([[1, 2], [3, 4]], Rule("equal"))})["var[1]"].value
+    array([3., 4.])
+    """
     found = {}
     for path, each in ours.items():
-        values, low, high = (flat(np.asarray(part, float).tolist(), path) if part is not None else {}
-                             for part in (each.value, each.low, each.high))  # fmt: skip
+        values, low, high, given = (flat(np.asarray(part, float).tolist(), path) if part is not None else {}
+                                    for part in (each.value, each.low, each.high, each.given))  # fmt: skip
         for key, value in values.items():
-            found[key] = Ours(value, each.rule, low.get(key), high.get(key))
+            kept = given[key].astype(bool) if given else None
+            found[key] = Ours(value, each.rule, low.get(key), high.get(key), kept, each.derived)
     return found
 
 
@@ -226,7 +249,8 @@ def _compared(head: tuple[str, str, str], path: str, theirs: Floats, ours: Ours)
     mine, rule = ours.value, ours.rule
     if mine.shape != theirs.shape:
         why = f"R has {theirs.size} numbers, we {mine.size}"
-        return Compared(*head, path, theirs.size, np.nan, np.nan, np.inf, np.inf, rule.name, DIFFERS, why)
+        apart = (np.nan, np.nan, np.inf, np.inf)
+        return Compared(*head, path, theirs.size, *apart, rule.name, DIFFERS, why, ours.derived)
     slack = rule.absolute + rule.relative * np.abs(np.where(np.isfinite(mine), mine, 0))
     low, high = (bound if bound is not None else mine + way * slack
                  for bound, way in ((ours.low, -1), (ours.high, 1)))  # fmt: skip
@@ -235,9 +259,12 @@ def _compared(head: tuple[str, str, str], path: str, theirs: Floats, ours: Ours)
     with np.errstate(invalid="ignore"):
         difference = np.where(same, 0.0, np.abs(mine - theirs))
     difference[np.isnan(difference)] = np.inf  # one of the two is missing
-    known = np.isfinite(theirs) & (np.abs(theirs) >= NOTHING)
+    if ours.given is not None:
+        within, difference = within | ~ours.given, np.where(ours.given, difference, 0.0)
+    known = np.isfinite(theirs) & (theirs != 0)
     relative = np.divide(difference, np.abs(theirs), out=np.zeros_like(difference), where=known)
     worst = int(np.argmax(np.where(within, 0, 1e9) + difference))
     verdict = DIFFERS if not within.all() else EXPLAINED if rule.explains else AGREES
     numbers = (float(theirs[worst]), float(mine[worst]), float(difference.max()), float(relative.max()))
-    return Compared(*head, path, theirs.size, *numbers, rule.name, verdict, rule.why)
+    size = theirs.size if ours.given is None else int(ours.given.sum())
+    return Compared(*head, path, size, *numbers, rule.name, verdict, rule.why, ours.derived)
