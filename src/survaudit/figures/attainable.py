@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from survaudit.figures.style import ALERT, GROUP_STYLES, INK, KIND_COLOURS, QUIET, ink_on, wear_kind
+from survaudit.figures.style import ALERT, GROUP_STYLES, INK, KIND_COLOURS, QUIET, ink_on, name_kind, wear_kind
 from survaudit.tipping import Tipping
 
 
@@ -43,7 +43,7 @@ def draw_ranges(extremes: pd.DataFrame, critical: float) -> Figure:
     axis.set(ylim=(len(panels) - 0.5, -0.6), xlim=(-1.02 * reach, 1.02 * reach))
     axis.xaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
     axis.set_xlabel("Log-rank chi-square, on the side of the group that it favours")
-    axis.set_title("COMPATIBLE: how far each test can go", color=KIND_COLOURS["COMPATIBLE"])
+    name_kind(figure, "COMPATIBLE", "how far each test can go")
     wear_kind(axis, "COMPATIBLE")
     return figure
 
@@ -68,8 +68,5 @@ def draw_tipping(found: Sequence[Tipping]) -> Figure:
         axis.set_yticks(range(own.n[1] + 1))
         wear_kind(axis, "COMPATIBLE")
     axes[0].set_ylabel("Relapses among the transplanted")
-    figure.suptitle(
-        "COMPATIBLE: % of follow-ups with an advantage, P < 0.05", color=KIND_COLOURS["COMPATIBLE"],
-        fontweight="bold", x=0.02, ha="left",
-    )  # fmt: skip
+    name_kind(figure, "COMPATIBLE", "% of follow-ups with an advantage, P < 0.05")
     return figure

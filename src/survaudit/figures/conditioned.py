@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from survaudit.ensemble_cuts import BestCuts
 from survaudit.figures.curves import nice_months
 from survaudit.figures.cuts import HIGH, LOW
-from survaudit.figures.style import ALERT, DAYS_PER_MONTH, INK, KIND_COLOURS, QUIET, wear_kind
+from survaudit.figures.style import ALERT, DAYS_PER_MONTH, INK, ON_DATA, QUIET, name_kind, wear_kind
 from survaudit.rank_sets import RankSets
 
-_LINES = ("-", "--", "-.", ":")
+# Line, marker and tone of each prior: where lines cross often, dashes alone cannot be followed.
+_LOOKS = (("-", "o", INK), ("--", "s", "#2f6f9f"), ("-.", "^", "#8a6100"), (":", "D", "#7a3b8f"))
 
 
 def draw_best_cuts(found: Mapping[str, BestCuts], published: tuple[int, int]) -> Figure:
@@ -29,18 +30,19 @@ def draw_best_cuts(found: Mapping[str, BestCuts], published: tuple[int, int]) ->
     published : (int, int)
         Patients in the low group at the published cut, if it counts as low and if it counts as high.
     """
-    figure = Figure(figsize=(7.2, 3.9), layout="constrained")
+    figure = Figure(figsize=(7.2, 4.6), layout="constrained")
     axis = figure.subplots()
-    for (prior, best), line in zip(found.items(), _LINES, strict=True):
+    for (prior, best), (line, marker, tone) in zip(found.items(), _LOOKS, strict=True):
         shares = np.bincount(best.n_low, minlength=best.n)[1:] / len(best.n_low)
-        axis.plot(range(1, best.n), shares, line, marker="o", markersize=3, color=INK, linewidth=1.2, label=prior)
+        axis.plot(range(1, best.n), shares, line, marker=marker, markersize=4.2, color=tone, linewidth=1.2,
+                  markerfacecolor="white", label=prior)  # fmt: skip
     for n_low, words in zip(published, ("low", "high"), strict=True):
         axis.axvline(n_low, color=ALERT, linewidth=1.0, linestyle="-" if words == "low" else ":",
                      label=f"published cut, counted as {words}")  # fmt: skip
     axis.set(xlabel="Patients in the low group", ylabel="Share of follow-ups in which it is best", ylim=(0, None))
-    axis.legend(loc="upper center", fontsize="small", ncols=2)
+    figure.legend(loc="outside lower center", ncols=3, handlelength=3.5)
     (endpoint,) = {best.endpoint for best in found.values()}
-    axis.set_title(f"COMPATIBLE: the best cut, {endpoint}", color=KIND_COLOURS["COMPATIBLE"])
+    name_kind(figure, "COMPATIBLE", f"the best cut, {endpoint}")
     wear_kind(axis, "COMPATIBLE")
     return figure
 
@@ -64,7 +66,7 @@ def draw_rank_sets(sets: RankSets, attainable: NDArray[np.bool_]) -> Figure:
         axis.plot(sets.ranks[place], [y] * sets.k, style.marker, color=style.colour, markerfacecolor=face, markersize=6)
     axis.set(xlabel="Place among all events, the first on the left", ylabel="Sets", xlim=(0.3, sets.n + 0.7))
     axis.set_yticks([])
-    axis.set_title("COMPATIBLE: what prints as published", color=KIND_COLOURS["COMPATIBLE"])
+    name_kind(figure, "COMPATIBLE", "what prints as published")
     key = [
         Line2D([], [], linestyle="none", marker=HIGH.marker, color=HIGH.colour, label="high group fails early"),
         Line2D([], [], linestyle="none", marker=LOW.marker, color=LOW.colour, label="high group fails late"),
@@ -96,11 +98,8 @@ def draw_conditioned(bands: Mapping[str, pd.DataFrame]) -> Figure:
             axis.step(months, rows["q50"], where="post", color=style.colour, linestyle=style.line, label=label)
         axis.set_xticks(nice_months(float(table["time_days"].max()) / DAYS_PER_MONTH))
         axis.set(xlabel="Months", title=title, ylim=(-0.02, 1.02))
-        axis.legend(fontsize="small", loc="upper right")
+        axis.legend(fontsize="small", loc="upper right", **ON_DATA)
         wear_kind(axis, "COMPATIBLE")
     axes[0].set_ylabel("Survival")
-    figure.suptitle(
-        "COMPATIBLE: chosen for the published cut-point", color=KIND_COLOURS["COMPATIBLE"], fontweight="bold",
-        x=0.02, ha="left",
-    )  # fmt: skip
+    name_kind(figure, "COMPATIBLE", "chosen for the published cut-point")
     return figure

@@ -48,9 +48,17 @@ def draw_survival(curves: Sequence[KaplanMeier]) -> Figure:
 
 
 def nice_months(last: float) -> list[int]:
-    """Return four to seven round numbers of months from 0 to the last one shown."""
+    """Return four to seven round numbers of months from 0 to the last one shown.
+
+    The last number may lie a day beyond the last month: curves that end within a day of 24 months reach 24.
+
+    Examples
+    --------
+    >>> nice_months(23.98)
+    [0, 6, 12, 18, 24]
+    """
     step = next(step for step in (1, 2, 3, 6, 12, 24, 36, 60, 120, 240, 1200) if last / step <= 6)
-    return list(range(0, int(last) + 1, step))
+    return list(range(0, int(last + 1 / DAYS_PER_MONTH) + 1, step))
 
 
 def _draw_at_risk(

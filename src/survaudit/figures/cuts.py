@@ -8,20 +8,25 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import TwoSlopeNorm
+from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
+from matplotlib.ticker import LogLocator
+from numpy.typing import ArrayLike, NDArray
 
 from survaudit.cutpoint import CutGrid, CutScan
 from survaudit.dose_response import SplineEffect
 from survaudit.figures.curves import draw_curves
-from survaudit.figures.style import ALERT, FAINT, GROUP_STYLES, INK, KIND_COLOURS, QUIET, wear_kind
+from survaudit.figures.style import ALERT, FAINT, GROUP_STYLES, INK, QUIET, draw_cut, name_kind, wear_kind
 from survaudit.stability import BootstrapCuts
 from survaudit.survival import KaplanMeier
 
 LOW, HIGH = GROUP_STYLES["CART1"], GROUP_STYLES["CART2"]
 # A wide figure is shown smaller than it is drawn: its letters must be larger.
-_WIDE: dict[Any, Any] = {"font.size": 15, "axes.titlesize": 16}
+_WIDE: dict[Any, Any] = {"font.size": 15, "axes.titlesize": 16, "figure.titlesize": 17}
+# From blue to red over a grey that stands out on white: no effect is a finding, and must be seen.
+_DIRECTIONS = LinearSegmentedColormap.from_list("directions", ("#053061", "#2e79b5", "#b0b4b9", "#c9503f", "#67001f"))
+# Line, marker and tone of each share of censoring: the more is censored, the lighter.
+_CENSORED = (("-", "o", "#00224e"), ("--", "s", "#2f6f9f"), ("-.", "^", "#5b8a3c"), (":", "D", "#b57f00"))
 
 
 def draw_cut_figure(
@@ -52,9 +57,7 @@ def draw_cut_figure(
         if kind:
             for axis in (left, middle, right):
                 wear_kind(axis, kind)
-            figure.suptitle(
-                f"{kind}: cut-point of {name}", color=KIND_COLOURS[kind], fontweight="bold", x=0.02, ha="left"
-            )
+            name_kind(figure, kind, f"cut-point of {name}")
     return figure
 
 
@@ -76,16 +79,35 @@ def _ring(axis: Axes, x: float, y: float) -> None:
     axis.plot(x, y, "o", markersize=13, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=2)
 
 
+def _capital(name: str) -> str:
+    """Return what a covariate is, as an axis begins with it."""
+    return name[:1].upper() + name[1:]
+
+
+def _edges_at(values: NDArray[np.float64], cut: float, bins: int) -> NDArray[np.float64]:
+    """Return edges of about so many equal bins, one edge of them at the cut."""
+    least, most = float(values.min()), float(values.max())
+    width = (most - least) / bins or 1.0
+    below = max(1, round((cut - least) / width))
+    if cut > least:  # else the low group has one value, and its bin is left of the cut
+        width = (cut - least) / below
+    above = max(1, int(np.ceil((most - cut) / width)))
+    return np.asarray(cut + width * np.arange(-below, above + 1), dtype=float)
+
+
 def draw_split(axis: Axes, x: ArrayLike, cut: float, name: str, bins: int = 20) -> None:
     """Draw the whole cohort's covariate, patients and not candidate cuts, split at the cut."""
     values = np.asarray(x, dtype=float)
-    edges = np.histogram_bin_edges(values, bins)
-    low, high = (np.histogram(values[side], edges)[0] for side in (values <= cut, values > cut))
+    edges = _edges_at(values, cut, bins)
+    # Whoever is at the cut counts as low: bins include their upper edge, so that they are counted from above.
+    # Rounding may put the outermost edges within the outermost values.
+    down = -np.clip(values, edges[0], edges[-1])
+    low, high = (np.histogram(down[side], -edges[::-1])[0][::-1] for side in (values <= cut, values > cut))
     bars: dict[str, Any] = {"x": edges[:-1], "width": np.diff(edges), "align": "edge", "edgecolor": "white"}
     axis.bar(height=low, color=LOW.colour, label=f"low (n = {low.sum()})", **bars)
     axis.bar(height=high, bottom=low, color=HIGH.colour, hatch=HIGH.hatch, label=f"high (n = {high.sum()})", **bars)
-    axis.axvline(cut, color=INK, linewidth=1.2, linestyle="--")
-    axis.set(xlabel=name, ylabel="Patients", title="The cohort, split")
+    draw_cut(axis, cut)
+    axis.set(xlabel=_capital(name), ylabel="Patients", title="The cohort, split")
     axis.set_ylim(0, 1.3 * axis.get_ylim()[1])  # room for the legend
     axis.legend(fontsize="small")
 
@@ -119,8 +141,8 @@ def draw_grid(grid: CutGrid, scan: CutScan) -> Figure:
     most = float(np.abs(statistic).max())
     size = max(14.0, 40_000 / grid.n**2)
     points = axis.scatter(
-        n_low, n_high, c=statistic, s=size, cmap="RdBu_r", norm=TwoSlopeNorm(0, -most, most), marker="s", linewidths=0,
-        rasterized=True,
+        n_low, n_high, c=statistic, s=size, cmap=_DIRECTIONS, norm=TwoSlopeNorm(0, -most, most), marker="s",
+        linewidths=0, rasterized=True,
     )  # fmt: skip
     best, single = grid.best, scan.best
     _ring(axis, best.n_low, best.n_high)
@@ -143,12 +165,15 @@ def draw_null_shares(table: pd.DataFrame) -> Figure:
     """
     figure = Figure(figsize=(7.2, 4.2), layout="constrained")
     axis = figure.subplots()
-    lines = ("-", "--", "-.", ":")
-    tones = ("#004488", "#4477aa", "#b3415a", "#b57f00")
-    for (censoring, rows), line, tone in zip(table.groupby("censoring"), lines, tones, strict=False):
+    for place, ((censoring, rows), (line, marker, tone)) in enumerate(
+        zip(table.groupby("censoring"), _CENSORED, strict=False)
+    ):
         label = f"{100 * float(str(censoring)):.0f}% censored"
-        error = 2 * rows["standard_error"]
-        axis.errorbar(rows["min_group"], rows["share"], error, color=tone, linestyle=line, marker="o", label=label)
+        # Side by side and hollow, so that neither a neighbour nor the mark itself hides a bar.
+        axis.errorbar(
+            rows["min_group"] + 0.09 * (place - 1.5), rows["share"], 2 * rows["standard_error"], color=tone, capsize=4,
+            linestyle=line, linewidth=1, marker=marker, markersize=5.5, markerfacecolor="none", label=label,
+        )  # fmt: skip
     axis.set(xlabel="Least number of patients a side", ylabel="Chance under no effect", ylim=(0, None))
     axis.set_xticks(sorted(set(table["min_group"])))
     axis.grid(axis="y", color=FAINT, linewidth=0.6)
@@ -206,7 +231,7 @@ def draw_bootstrap(bootstrap: BootstrapCuts, name: str, kind: str = "") -> Figur
     figure = Figure(figsize=(7.2, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1.2, 1])
     left.hist(bootstrap.cut, bins=30, color=LOW.colour, edgecolor="white")
-    left.axvline(bootstrap.original.cut, color=INK, linestyle="--", linewidth=1.2)
+    draw_cut(left, bootstrap.original.cut)
     left.set(xlabel=f"Chosen cut of {name}", ylabel="Bootstrap samples", title="Where the cut falls")
     effects = [bootstrap.in_bag, bootstrap.out_of_bag[np.isfinite(bootstrap.out_of_bag)]]
     boxes = right.boxplot(effects, showfliers=False, widths=0.6, patch_artist=True, medianprops={"color": INK})
@@ -218,7 +243,7 @@ def draw_bootstrap(bootstrap: BootstrapCuts, name: str, kind: str = "") -> Figur
     if kind:
         for axis in (left, right):
             wear_kind(axis, kind)
-        figure.suptitle(f"{kind}: bootstrap", color=KIND_COLOURS[kind], fontweight="bold", x=0.02, ha="left")
+        name_kind(figure, kind, "bootstrap")
     return figure
 
 
@@ -243,6 +268,8 @@ def draw_spline(effect: SplineEffect, x: ArrayLike, name: str) -> Figure:
     values = np.asarray(x, dtype=float)
     axis.plot(values, np.full(values.size, 0.02), "|", color=INK, alpha=0.25, transform=axis.get_xaxis_transform())
     axis.set_yscale("log")
+    axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
     axis.yaxis.set_major_formatter("{x:g}")
-    axis.set(xlabel=name, ylabel="Hazard ratio against the median")
+    axis.yaxis.set_minor_formatter("")
+    axis.set(xlabel=_capital(name), ylabel="Hazard ratio against the median")
     return figure

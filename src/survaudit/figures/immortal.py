@@ -15,12 +15,26 @@ from matplotlib.patches import Patch
 
 from survaudit.cohort.schema import GROUPS
 from survaudit.figures.curves import draw_curves, nice_months
-from survaudit.figures.style import ALERT, DAYS_PER_MONTH, FAINT, GROUP_STYLES, INK, KIND_COLOURS, QUIET, GroupStyle
+from survaudit.figures.style import (
+    ALERT,
+    DAYS_PER_MONTH,
+    FAINT,
+    GROUP_STYLES,
+    INK,
+    QUIET,
+    GroupStyle,
+    name_kind,
+    place_patients,
+)
 from survaudit.immortal import StateCurve
 from survaudit.survival import KaplanMeier
 
 NOT_SWITCHED, SWITCHED = GROUP_STYLES["CART1"], GROUP_STYLES["CART+HSCT"]
 _MARKS = {"transplanted": "^", "infused twice": "s"}
+_PERMUTED: dict[str, Any] = {
+    "color": "none", "marker": "D", "markersize": 5.5, "markerfacecolor": "none", "markeredgewidth": 1.3,
+    "markeredgecolor": SWITCHED.colour,
+}  # fmt: skip
 # A colour, or a hatch on white, for each part of a bar; they differ in grey too.
 _PARTS = ((QUIET, ""), ("#88a9cc", "///"), ("#d8a6b1", "..."), ("#b57f00", ""), ("#004488", "xx"))
 
@@ -34,23 +48,15 @@ def draw_guaranteed(states: pd.DataFrame) -> Figure:
         What ``person_time`` returns.
     """
     rank = states["group"].map(GROUPS.index)
-    order = list(pd.unique(states.assign(rank=rank).sort_values(["rank", "patient"])["patient"]))
+    order = states.assign(rank=rank).sort_values(["rank", "patient"]).drop_duplicates("patient")
     edge = 1.12 * float(states.loc[states["dated"], "to_days"].max()) / DAYS_PER_MONTH
     figure = Figure(figsize=(7.2, 8.4), layout="constrained")
     axis = figure.subplots()
-    group = states.drop_duplicates("patient").set_index("patient")["group"]
-    # An empty row above each group holds its name.
-    places = {patient: row + GROUPS.index(group[patient]) for row, patient in enumerate(order)}
-    for row in states.to_dict("records"):
-        _draw_state(axis, places[row["patient"]], row, edge)
-    for name in GROUPS:
-        rows = [place for patient, place in places.items() if group[patient] == name]
-        label = axis.text(0, rows[0] - 1, f"{name} (n = {len(rows)})", va="center")
-        label.set(color=GROUP_STYLES[name].words, fontweight="bold")
-    axis.set_yticks(list(places.values()), [str(patient) for patient in order], fontsize=8.5)
-    axis.set(ylim=(len(order) + len(GROUPS) - 1.4, -1.6), xlim=(-0.02 * edge, edge), ylabel="Patient")
-    axis.set_xlabel("Months since the first infusion")
-    axis.set_title("IDENTIFIED: guaranteed days", color=KIND_COLOURS["IDENTIFIED"])
+    rows = place_patients(axis, dict(zip(order["patient"], order["group"], strict=True)))
+    for state in states.to_dict("records"):
+        _draw_state(axis, rows[state["patient"]], state, edge)
+    axis.set(xlim=(-0.02 * edge, edge), xlabel="Months since the first infusion")
+    name_kind(figure, "IDENTIFIED", "guaranteed days")
     figure.legend(handles=_state_key(), loc="outside lower center", ncols=2)
     return figure
 
@@ -139,23 +145,29 @@ def draw_rejections(rates: pd.DataFrame, level: float) -> Figure:
     """
     kinds = list(pd.unique(rates["kind"]))
     heights = [int((rates["kind"] == kind).sum()) + 1 for kind in kinds]
-    figure = Figure(figsize=(7.2, 0.3 * sum(heights) + 1.4), layout="constrained")
+    figure = Figure(figsize=(7.2, 0.34 * sum(heights) + 1.4), layout="constrained")
     axes = figure.subplots(len(kinds), 1, sharex=True, height_ratios=heights)
     titles = {"published": "As published", "proper": "What should be done", "failing": "What fails all the same"}
     for axis, kind in zip(axes, kinds, strict=True):
         own = rates[rates["kind"] == kind].reset_index(drop=True)
         axis.hlines(own.index, own["least"], own["most"], color=QUIET, linewidth=2.5)
-        axis.plot(own["median"], own.index, "o", color=INK, label="chi-square: least, median, most of all settings")
-        mark: dict[str, Any] = {"markerfacecolor": "white", "markeredgecolor": SWITCHED.colour, "markersize": 7}
-        axis.plot(own["permuted"], own.index, "D", label="by permutation: mean", **mark)
-        axis.axvline(level, color=ALERT, linewidth=1.2, linestyle="--", label="what the test promises")
+        axis.plot(own["median"], own.index, "o", color=INK)
+        # Below the line, so that it hides no median.
+        axis.plot(own["permuted"], own.index + 0.32, **_PERMUTED)
+        axis.axvline(level, color=ALERT, linewidth=1.2, linestyle="--")
         axis.set_yticks(own.index, list(own["analysis"]), fontsize=9)
-        axis.set(ylim=(len(own) - 0.4, -0.6))
+        axis.set(ylim=(len(own) - 0.3, -0.6))
         axis.set_title(titles[kind], fontsize=10)
         axis.grid(axis="x", color=FAINT, linewidth=0.6)
     axes[-1].set(xlim=(0, 1), xlabel="Share of cohorts in which an effect was found, and none exists")
     axes[-1].xaxis.set_major_formatter("{x:.0%}")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=1)
+    key = [
+        Line2D([], [], color=QUIET, linewidth=2.5, marker="o", markerfacecolor=INK, markeredgecolor=INK,
+               label="chi-square: least, median, most of all settings"),
+        Line2D([], [], label="by permutation: mean", **_PERMUTED),
+        Line2D([], [], color=ALERT, linewidth=1.2, linestyle="--", label="what the test promises"),
+    ]  # fmt: skip
+    figure.legend(handles=key, loc="outside lower center", ncols=1, handlelength=3)
     return figure
 
 

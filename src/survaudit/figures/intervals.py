@@ -10,12 +10,28 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from survaudit.cohort.endpoints import End, Endpoints, Interval
+from survaudit.cohort.panels import ENDPOINT_WORDS, PANELS
 from survaudit.cohort.schema import GROUPS
-from survaudit.figures.style import DAYS_PER_MONTH, GROUP_STYLES, HATCH, INK, KIND_COLOURS, QUIET, wear_kind
+from survaudit.figures.curves import nice_months
+from survaudit.figures.style import (
+    DAYS_PER_MONTH,
+    GROUP_STYLES,
+    HATCH,
+    INK,
+    QUIET,
+    name_kind,
+    place_patients,
+    wear_kind,
+)
+
+# All bounds run on one axis, so that panels compare. The last of them moves when the paper appeared; the axis goes on
+# beyond that, for a step under its frame would not be seen.
+_MONTHS = 70.0
+_BEYOND = 1.05
 
 
 def draw_intervals(found: Endpoints) -> Figure:
-    """Draw each patient's time as the tables leave it: surely free of the event, then unknown.
+    """Draw each patient's time as the tables and the assumptions leave it: free of the event, then unknown.
 
     Parameters
     ----------
@@ -25,14 +41,13 @@ def draw_intervals(found: Endpoints) -> Figure:
     intervals = sorted(found.intervals, key=lambda own: (GROUPS.index(own.group), own.patient))
     last = max(own.right.day for own in intervals if np.isfinite(own.right.day)) / DAYS_PER_MONTH
     edge = 1.08 * max(last, 24.0)
-    figure = Figure(figsize=(7.2, 0.24 * len(intervals) + 1.6), layout="constrained")
+    figure = Figure(figsize=(7.2, 0.24 * len(intervals) + 2.3), layout="constrained")
     axis = figure.subplots()
-    for y, own in enumerate(intervals):
-        _draw_interval(axis, y, own, edge)
-    axis.set_yticks(range(len(intervals)), [str(own.patient) for own in intervals], fontsize=8.5)
-    axis.set(ylim=(len(intervals) - 0.4, -0.6), xlim=(-0.03 * edge, 1.02 * edge), ylabel="Patient")
-    axis.set_xlabel("Months since the first infusion")
-    axis.set_title(f"IDENTIFIED: {found.endpoint}", color=KIND_COLOURS["IDENTIFIED"])
+    rows = place_patients(axis, {own.patient: own.group for own in intervals})
+    for own in intervals:
+        _draw_interval(axis, rows[own.patient], own, edge)
+    axis.set(xlim=(-0.03 * edge, 1.02 * edge), xlabel="Months since the first infusion")
+    name_kind(figure, "IDENTIFIED", ENDPOINT_WORDS[found.endpoint])
     figure.legend(handles=_interval_key(), loc="outside lower center", ncols=2)
     return figure
 
@@ -57,7 +72,7 @@ def _printed(end: End) -> bool:
 def _interval_key() -> list[Line2D | Patch]:
     dot = {"color": "none", "marker": "o", "markeredgecolor": INK}
     return [
-        Patch(facecolor=QUIET, label="surely without the event"),
+        Patch(facecolor=QUIET, label="without the event"),
         Patch(facecolor="none", edgecolor=QUIET, hatch="////", label="nothing known"),
         Line2D([], [], markerfacecolor=INK, label="end: a cell of the tables", **dot),  # type: ignore[arg-type]
         Line2D([], [], markerfacecolor="white", label="end: an assumption", **dot),  # type: ignore[arg-type]
@@ -75,15 +90,25 @@ def draw_bounds(bounds: pd.DataFrame) -> Figure:
     groups = [group for group in GROUPS if group in set(bounds["group"])]
     figure = Figure(figsize=(7.2, 3.3), layout="constrained")
     axes = np.atleast_1d(figure.subplots(1, len(groups), sharey=True))
-    edge = max(24.0, float(bounds["time_days"].max()) / DAYS_PER_MONTH)
+    edge = bounds_edge(bounds)
     for axis, group in zip(axes, groups, strict=True):
         rows, style = bounds[bounds["group"] == group], GROUP_STYLES[group]
         draw_bounds_of(axis, rows, edge)
         axis.set_title(f"{group} (n = {rows['n'].iloc[0]})", color=style.words, fontsize=10)
     axes[0].set_ylabel("Survival")
-    figure.suptitle(f"IDENTIFIED: {bounds['endpoint'].iloc[0]}", color=KIND_COLOURS["IDENTIFIED"], fontweight="bold")
+    endpoint = bounds["endpoint"].iloc[0]
+    panels = [panel.title for panel in PANELS.values() if (panel.endpoint, [*panel.groups]) == (endpoint, groups)]
+    if panels:
+        name_kind(figure, "IDENTIFIED", panels[0], ", panel ")
+    else:
+        name_kind(figure, "IDENTIFIED", ENDPOINT_WORDS[endpoint])
     figure.legend(handles=bounds_key(), loc="outside lower center", ncols=2)
     return figure
+
+
+def bounds_edge(*bounds: pd.DataFrame) -> float:
+    """Return the month up to which bounds are drawn: the same for all, and beyond the last step of each."""
+    return max(_MONTHS, *(_BEYOND * float(table["time_days"].max()) / DAYS_PER_MONTH for table in bounds))
 
 
 def draw_bounds_of(axis: Axes, rows: pd.DataFrame, edge: float, *, hatch: str = "////") -> None:
@@ -96,7 +121,8 @@ def draw_bounds_of(axis: Axes, rows: pd.DataFrame, edge: float, *, hatch: str = 
     axis.fill_between(months, step["lower"], step["upper"], step="post", color=style.colour, alpha=0.35, linewidth=0)
     for name in ("table_lower", "table_upper"):
         axis.step(months, step[name], where="post", color=style.colour, linestyle=style.line, linewidth=1.4)
-    axis.set(xlabel="Months", ylim=(-0.02, 1.02), xlim=(0, edge))
+    # Room between the bounds at 0 and 1 and the frame, which is nearly of the colour of CART1.
+    axis.set(xlabel="Months", ylim=(-0.06, 1.06), xlim=(0, edge), xticks=nice_months(edge))
     wear_kind(axis, "IDENTIFIED")
 
 

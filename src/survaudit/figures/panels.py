@@ -5,29 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
 
 from survaudit.cohort.panels import PANELS, Panel
 from survaudit.comparison import Comparison
 from survaudit.ensemble import Compared
 from survaudit.figures.curves import draw_curves, nice_months
-from survaudit.figures.intervals import bounds_key, draw_bounds_of
-from survaudit.figures.style import (
-    DAYS_PER_MONTH,
-    GROUP_STYLES,
-    INK,
-    KIND_COLOURS,
-    QUIET,
-    wear_kind,
-)
+from survaudit.figures.intervals import bounds_edge, bounds_key, draw_bounds_of
+from survaudit.figures.style import DAYS_PER_MONTH, GROUP_STYLES, INK, ON_DATA, QUIET, name_kind, wear_kind
 from survaudit.survival import KaplanMeier
 
-# A wide figure is shown smaller than it is drawn: its letters must be larger.
-_WIDE: dict[Any, Any] = {"font.size": 13, "axes.titlesize": 14}
 _PRIOR_LINES = ("-", "--", "-.", ":")
 _LEVEL = 0.05
 
@@ -44,9 +36,7 @@ def draw_panel(comparison: Comparison, panel: Panel) -> Figure:
     figure = Figure(figsize=(7.2, 5.2), layout="constrained")
     axis = figure.subplots()
     _draw_comparison(axis, comparison)
-    figure.suptitle(
-        f"{comparison.kind}: {panel.title}", color=KIND_COLOURS[comparison.kind], fontweight="bold", x=0.02, ha="left"
-    )
+    name_kind(figure, comparison.kind, panel.title, ", panel ")
     axis.set_title("\n".join(_statistics(comparison)), fontweight="normal", fontsize=9.5)
     return figure
 
@@ -68,11 +58,12 @@ def _statistics(comparison: Comparison) -> list[str]:
     estimate, lower_gap, upper_gap = (days / DAYS_PER_MONTH for days in (gap.estimate, gap.lower, gap.upper))
     means = f"{estimate:.1f} ({lower_gap:.1f} to {upper_gap:.1f}) months"
     second = comparison.curves[1].label
-    return [
+    lines = [
         f"log-rank P = {comparison.log_rank.p:.2g};  hazard ratio of {second} {hazard}",
         f"medians in months: {medians}",
         f"difference of restricted means, to month {gap.tau_days / DAYS_PER_MONTH:.0f}: {means}",
     ]
+    return [line.replace(" -", " \N{MINUS SIGN}").replace("(-", "(\N{MINUS SIGN}") for line in lines]
 
 
 def draw_groups(curves: Sequence[KaplanMeier], kind: str, title: str) -> Figure:
@@ -89,7 +80,7 @@ def draw_groups(curves: Sequence[KaplanMeier], kind: str, title: str) -> Figure:
     axis = figure.subplots()
     draw_curves(axis, curves, [GROUP_STYLES[curve.label] for curve in curves])
     wear_kind(axis, kind)
-    figure.suptitle(f"{kind}: {title}", color=KIND_COLOURS[kind], fontweight="bold", x=0.02, ha="left")
+    name_kind(figure, kind, title)
     return figure
 
 
@@ -107,12 +98,10 @@ def draw_compatible(bands: pd.DataFrame, compared: Mapping[str, Compared], panel
     figure = Figure(figsize=(7.2, 3.9), layout="constrained")
     left, right = figure.subplots(1, 2)
     _draw_bands(left, bands)
-    left.legend(fontsize="small", loc="upper right")
+    left.legend(fontsize="small", loc="upper right", **ON_DATA)
     left.set_title("Curves", fontsize=10)
     _draw_p_values(right, compared)
-    figure.suptitle(
-        f"COMPATIBLE: {panel.title}", color=KIND_COLOURS["COMPATIBLE"], fontweight="bold", x=0.02, ha="left"
-    )
+    name_kind(figure, "COMPATIBLE", panel.title, ", panel ")
     return figure
 
 
@@ -138,7 +127,7 @@ def _draw_p_values(axis: Axes, compared: Mapping[str, Compared]) -> None:
     axis.plot([0, 1], [0, 1], color=QUIET, linewidth=0.8)
     axis.axvline(_LEVEL, color=QUIET, linewidth=0.8)
     axis.set(xlabel="Log-rank P", ylabel="Share of follow-ups with a smaller P", xlim=(0, 1), ylim=(0, 1.02))
-    axis.legend(fontsize="small", loc="lower right", title="prior", title_fontsize="small")
+    axis.legend(fontsize="small", loc="lower right", title="prior", title_fontsize="small", **ON_DATA)
     axis.set_title("Tests, prior predictive", fontsize=10)
     wear_kind(axis, "COMPATIBLE")
 
@@ -151,17 +140,19 @@ def draw_six_identified(bounds: Mapping[str, pd.DataFrame]) -> Figure:
     bounds : mapping of str to pandas.DataFrame
         By letter, what ``bounds_by_group`` returns for the panel's groups.
     """
-    with mpl.rc_context(_WIDE):
-        figure, axes = _six("IDENTIFIED")
-        edge = max(24.0, *(float(table["time_days"].max()) / DAYS_PER_MONTH for table in bounds.values()))
-        for letter, axis in axes.items():
-            for group in PANELS[letter].groups:
-                table = bounds[letter]
-                draw_bounds_of(axis, table[table["group"] == group], edge)
-                axis.plot([], [], color=GROUP_STYLES[group].colour, linestyle=GROUP_STYLES[group].line, label=group)
-            axis.set_ylabel("Survival")
-            axis.legend(fontsize="small", loc="center right")
-        figure.legend(handles=bounds_key(), loc="outside lower center", ncols=2)
+    figure, axes = _six("IDENTIFIED", height=10.2)
+    for letter, axis in axes.items():
+        table, groups = bounds[letter], PANELS[letter].groups
+        for group in groups:
+            draw_bounds_of(axis, table[table["group"] == group], bounds_edge(*bounds.values()))
+        first, second = (int(table.loc[table["group"] == group, "n"].iloc[0]) for group in groups)
+        _head(axis, letter, f"n = {first} against {second}")
+        axis.set_ylabel("Survival")
+    lines = [
+        Line2D([], [], color=style.colour, linestyle=style.line, label=group)  # type: ignore[arg-type]
+        for group, style in GROUP_STYLES.items()
+    ]
+    figure.legend(handles=[*lines, *bounds_key()], loc="outside lower center", ncols=3)
     return figure
 
 
@@ -175,12 +166,10 @@ def draw_six_compatible(bands: Mapping[str, pd.DataFrame], compared: Mapping[str
     compared : mapping of str to Compared
         By letter, the tests under the prior of the bands.
     """
-    with mpl.rc_context(_WIDE):
-        figure, axes = _six("COMPATIBLE")
-        for letter, axis in axes.items():
-            _draw_bands(axis, bands[letter])
-            share = f"P < {_LEVEL} in {compared[letter].share(_LEVEL):.0%}, prior predictive"
-            axis.legend(fontsize="small", loc="upper right", title=share, title_fontsize="small")
+    figure, axes = _six("COMPATIBLE", height=11.0)
+    for letter, axis in axes.items():
+        _draw_bands(axis, bands[letter])
+        _head(axis, letter, f"P < {_LEVEL} in {compared[letter].share(_LEVEL):.0%}, prior predictive")
     return figure
 
 
@@ -193,22 +182,32 @@ def draw_six_curves(comparisons: Mapping[str, Comparison]) -> Figure:
         By letter.
     """
     (kind,) = {comparison.kind for comparison in comparisons.values()}
-    with mpl.rc_context(_WIDE):
-        figure, axes = _six(kind)
-        for letter, axis in axes.items():
-            _draw_comparison(axis, comparisons[letter])
-            ratio = comparisons[letter].hazard_ratio[0]
-            p = f"log-rank P = {comparisons[letter].log_rank.p:.2g}, hazard ratio {ratio:.2f}"
-            axis.legend(fontsize="small", loc="best", title=p, title_fontsize="small")
+    figure, axes = _six(kind, height=12.8)
+    for letter, axis in axes.items():
+        _draw_comparison(axis, comparisons[letter])
+        ratio = comparisons[letter].hazard_ratio[0]
+        _head(axis, letter, f"log-rank P = {comparisons[letter].log_rank.p:.2g}, hazard ratio {ratio:.2f}")
     return figure
 
 
-def _six(kind: str) -> tuple[Figure, dict[str, Axes]]:
-    """Return three rows of two axes, lettered as the published figure, under a title in the kind's colour."""
-    figure = Figure(figsize=(11.0, 14.0), layout="constrained")
+def _six(kind: str, height: float) -> tuple[Figure, dict[str, Axes]]:
+    """Return three rows of two axes, by the letters of the published figure, under a title in the kind's colour."""
+    # No wider than other figures: on a phone, letters of a wider one would be too small to read.
+    figure = Figure(figsize=(7.2, height), layout=ConstrainedLayoutEngine(h_pad=0.1))
     axes = dict(zip(PANELS, figure.subplots(3, 2).ravel(), strict=True))
-    for letter, axis in axes.items():
-        panel = PANELS[letter]
-        axis.set_title(f"{letter}   {panel.endpoint}: {panel.groups[0]} against {panel.groups[1]}")
-    figure.suptitle(f"{kind}: Supplementary Figure 1", color=KIND_COLOURS[kind], fontweight="bold", x=0.02, ha="left")
+    name_kind(figure, kind, "Supplementary Figure 1")
     return figure, axes
+
+
+def _head(axis: Axes, letter: str, words: str) -> None:
+    """Write over a panel its letter and groups, what else is to be said, and the key to its lines if it has any.
+
+    A narrow panel has no room for them that is free of data.
+    """
+    panel, lines = PANELS[letter], axis.get_legend_handles_labels()[0]
+    title = f"{letter}   {panel.endpoint}: {panel.groups[0]} against {panel.groups[1]}"
+    axis.set_title(title, fontsize=10, pad=19 + 13 * len(lines))
+    over: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.5, "borderpad": 0}
+    axis.legend(
+        handles=lines, title=words, title_fontsize=8.5, fontsize=8.5, alignment="left", labelspacing=0.3, **over
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -40,7 +42,8 @@ def draw_mrd_and_blasts(cohort: pd.DataFrame, named: list[int]) -> Figure:
     figure = Figure(figsize=(7.2, 5.2), layout="constrained")
     axis = figure.subplots()
     axis.plot([0, 100], [0, 100], color=QUIET, linewidth=1, linestyle=":")
-    axis.text(97, 99, "equal", color=QUIET, rotation=35, ha="right", va="bottom")
+    along: dict[str, Any] = {"rotation": 45, "rotation_mode": "anchor", "transform_rotates_text": True}
+    axis.text(60, 61, "equal", color=QUIET, ha="right", va="bottom", **along)
     for group in GROUPS:
         style, values = GROUP_STYLES[group], cohort[cohort["group"] == group]
         axis.scatter(
@@ -51,17 +54,23 @@ def draw_mrd_and_blasts(cohort: pd.DataFrame, named: list[int]) -> Figure:
             marker=style.marker,
             label=f"{group} (n = {len(values)})",
         )
-    shown = cohort[cohort["patient"].isin(named)]
+    _name_points(axis, cohort[cohort["patient"].isin(named)])
+    axis.set(
+        xlabel="MRD (%)", ylabel="Blasts in marrow (%, read without a printed unit)", xlim=(-3, 103), ylim=(-9, 104)
+    )
+    axis.legend(loc="lower right")
+    return figure
+
+
+def _name_points(axis: Axes, shown: pd.DataFrame) -> None:
     # Points that lie together share one label.
     for _, near in shown.groupby([shown["mrd_percent"].round(-1), shown["blasts_percent"].round(-1)]):
         label = ("patient " if len(near) == 1 else "patients ") + ", ".join(map(str, near["patient"]))
         place = (near["mrd_percent"].mean(), near["blasts_percent"].max())
-        axis.annotate(label, place, (0, 12), textcoords="offset points", ha="center")
-    axis.set(
-        xlabel="MRD (%)", ylabel="Blasts in marrow (%, read without a printed unit)", xlim=(-3, 103), ylim=(-4, 104)
-    )
-    axis.legend(loc="lower right")
-    return figure
+        # Below those on the floor there is nothing, and above them there may be others.
+        offset = 8 if place[1] > 0 else -8
+        axis.annotate(label, place, (0, offset), textcoords="offset points", ha="center", fontsize=9,
+                      va="bottom" if offset > 0 else "top")  # fmt: skip
 
 
 # Panels of the figure of differences: which counts, stacked in this order, with these tones.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,10 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,9 @@ FAINT = "#d5d9de"
 HATCH = "#8d959e"
 ALERT = "#b3261e"
 
+# A legend that may lie on data: a card of its own, through which a line can still be followed.
+ON_DATA: dict[str, Any] = {"frameon": True, "facecolor": "white", "framealpha": 0.85, "edgecolor": "none"}
+
 _SETTINGS: dict[Any, Any] = {
     "figure.figsize": (7.2, 4.2),
     "figure.facecolor": "none",
@@ -61,6 +68,8 @@ _SETTINGS: dict[Any, Any] = {
     "axes.titlesize": 11,
     "axes.titlelocation": "left",
     "axes.titleweight": "bold",
+    "figure.titlesize": 11,
+    "figure.titleweight": "bold",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": QUIET,
@@ -85,15 +94,56 @@ def ink_on(colour: Any) -> str:
     return "black" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "white"
 
 
+class _Watermark(Text):
+    """A word across an axis, as large as fits into it: how wide the axis is, only a finished layout knows."""
+
+    def draw(self, renderer: RendererBase) -> None:
+        room, own = self.axes.bbox, self.get_window_extent(renderer)  # type: ignore[union-attr]
+        fits = 0.94 * min(room.width / own.width, room.height / own.height)
+        self.set_fontsize(min(34.0, float(self.get_fontsize()) * fits))
+        super().draw(renderer)
+
+
 def wear_kind(axis: Axes, kind: str) -> None:
     """Give an axis the frame of its kind; across a SYNTHETIC one, write the word."""
     axis.spines[:].set_visible(True)
     axis.spines[:].set(color=KIND_COLOURS[kind], linewidth=1.6)
     if kind == "SYNTHETIC":
-        axis.text(
-            0.5, 0.5, kind, transform=axis.transAxes, ha="center", va="center", rotation=24, fontsize=34,
-            fontweight="bold", color=KIND_COLOURS[kind], alpha=0.16, zorder=0,
-        )  # fmt: skip
+        word = _Watermark(0.5, 0.5, kind, ha="center", va="center", rotation=24, fontsize=34, fontweight="bold")
+        word.set(color=KIND_COLOURS[kind], alpha=0.16, zorder=0, transform=axis.transAxes, in_layout=False)
+        axis.add_artist(word)  # which clips it to the axis, too
+
+
+def name_kind(figure: Figure, kind: str, words: str, joint: str = ": ") -> None:
+    """Write what a figure shows over its left edge, the kind first, in the colour of the kind."""
+    figure.suptitle(f"{kind}{joint}{words}", color=KIND_COLOURS[kind], x=0.02, ha="left")
+
+
+def draw_cut(axis: Axes, cut: float) -> None:
+    """Draw an upright dashed line at a cut, on a white one, so that it stands out on dark bars too."""
+    axis.axvline(cut, color="white", linewidth=3)
+    axis.axvline(cut, color=INK, linewidth=1.2, linestyle="--")
+
+
+def place_patients(axis: Axes, group_of: Mapping[int, str]) -> dict[int, int]:
+    """Give each patient a row of an axis, with a row above each group for its name, and return the rows.
+
+    Parameters
+    ----------
+    axis : Axes
+    group_of : mapping of int to str
+        Patient to group, in the order of the rows, from the top.
+    """
+    groups = list(dict.fromkeys(group_of.values()))
+    rows = {patient: row + 1 + groups.index(group) for row, (patient, group) in enumerate(group_of.items())}
+    for name in groups:
+        own = [rows[patient] for patient, group in group_of.items() if group == name]
+        label = axis.text(0.012, own[0] - 1, f"{name} (n = {len(own)})", color=GROUP_STYLES[name].words, va="center")
+        label.set(fontweight="bold", transform=axis.get_yaxis_transform())
+        label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})  # no line of the axis strikes it through
+    axis.set_yticks(list(rows.values()), [str(patient) for patient in rows], fontsize=8.5)
+    axis.set(ylim=(max(rows.values()) + 0.9, -0.7), ylabel="Patient")
+    return rows
 
 
 def use_book_style() -> None:

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
 
 from survaudit.cohort.schema import GROUPS, RELAPSES
-from survaudit.figures.style import DAYS_PER_MONTH, FAINT, GROUP_STYLES, INK, QUIET
+from survaudit.figures.style import DAYS_PER_MONTH, FAINT, GROUP_STYLES, INK, QUIET, place_patients
 
 # Marker and size of each dated event; shapes differ, so that grey is enough.
 _EVENTS = {
@@ -47,14 +47,15 @@ def draw_swimmers(events: pd.DataFrame, states: pd.DataFrame, *, calendar: bool)
     calendar : bool
         Whether time runs by the calendar, or from each patient's first infusion.
     """
-    figure = Figure(figsize=(7.2, 8.6), layout="constrained")
+    figure = Figure(figsize=(7.2, 9.2), layout="constrained")
     axis = figure.subplots()
-    order = {patient: place for place, patient in enumerate(patient_order(events))}
+    group = events.drop_duplicates("patient").set_index("patient")["group"]
+    rows = place_patients(axis, {patient: str(group[patient]) for patient in patient_order(events)})
     zero = events[events["event"] == "first infusion"].set_index("patient")["date"]
     for patient, own in events.groupby("patient"):
         start = zero[patient] if calendar else None
-        _draw_patient(axis, order[int(str(patient))], own, states[states["patient"] == patient], start)
-    _finish_swimmers(axis, events, list(order), calendar=calendar)
+        _draw_patient(axis, rows[int(str(patient))], own, states[states["patient"] == patient], start)
+    _finish_swimmers(axis, calendar=calendar)
     figure.legend(handles=_swimmer_key(), loc="outside lower center", ncols=2)
     return figure
 
@@ -67,34 +68,44 @@ def _at(days: float, start: pd.Timestamp | None) -> float:
 def _draw_patient(axis: Axes, y: int, own: pd.DataFrame, states: pd.DataFrame, start: pd.Timestamp | None) -> None:
     style = GROUP_STYLES[str(own["group"].iloc[0])]
     first, last = own["time_days"].min(), own["time_days"].max()
-    axis.plot([_at(first, start), _at(last, start)], [y, y], color=style.colour, linewidth=5, alpha=0.55)
+    axis.plot([_at(first, start), _at(last, start)], [y, y], color=style.colour, linewidth=5, alpha=0.55,
+              solid_capstyle="butt")  # fmt: skip
     axis.plot([_at(last, start), _at(last + _BEYOND, start)], [y, y], color=style.colour, linewidth=1.2, linestyle=":")
     for event, days in zip(own["event"], own["time_days"], strict=True):
         marker, size = _EVENTS[event]
-        edge, width = (INK, 1.6) if marker == "|" else ("white", 0.6)
-        axis.plot(_at(days, start), y, marker, color=INK, markersize=size, markeredgecolor=edge, markeredgewidth=width)
+        mark: dict[str, Any] = {"marker": marker, "markersize": size, "color": INK}
+        if marker == "|":  # on top, with a light edge: a second infusion may follow within days
+            axis.plot(_at(days, start), y, zorder=3, **mark | {"color": "white"}, markeredgewidth=2.6)
+            axis.plot(_at(days, start), y, zorder=3, **mark, markeredgewidth=1.6)
+        else:
+            axis.plot(_at(days, start), y, markeredgecolor="white", markeredgewidth=0.6, **mark)
     for state in states.to_dict("records"):
         if start is None:  # by the calendar, the letters would run into one another
-            below = state["after"] == "transplantation"
-            place = (_at(state["after_days"], start), y)
-            text = _RESPONSES.get(state["response"], "")
-            axis.annotate(text, place, (6, -11 if below else 5), textcoords="offset points", fontsize=7.5)
+            _write_response(axis, y, state)
         if state["relapse"] in RELAPSES:
             _draw_undated_relapse(axis, y, state, start)
+
+
+def _write_response(axis: Axes, y: int, state: Mapping[Any, Any]) -> None:
+    """Write the code of a response over the first infusion, or after a last event, where its line is but dots."""
+    text, first = _RESPONSES.get(state["response"], ""), state["after"] == "first infusion"
+    label = axis.annotate(text, (_at(state["after_days"], None), y), (3, 7) if first else (7, 0), va="center",
+                          textcoords="offset points", fontsize=7.5)  # fmt: skip
+    if text and not first:
+        label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.6})
 
 
 def _draw_undated_relapse(axis: Axes, y: int, state: Mapping[Any, Any], start: pd.Timestamp | None) -> None:
     """Put the relapse where only its order is known: halfway to the next event, or beyond the last."""
     after, before = state["after_days"], state["before_days"]
     days = after + _BEYOND if pd.isna(before) else (after + before) / 2
-    marker = "p" if state["after"] == "transplantation" else "D"
-    axis.plot(_at(days, start), y, marker, color=INK, markerfacecolor="white", markersize=9)
-    axis.annotate("?", (_at(days, start), y), ha="center", va="center", fontsize=7, fontweight="bold")
+    marker, size = ("p", 11.5) if state["after"] == "transplantation" else ("D", 9)
+    axis.plot(_at(days, start), y, marker, color=INK, markerfacecolor="white", markersize=size)
+    axis.annotate("?", (_at(days, start), y), (0, -0.4), textcoords="offset points", ha="center", va="center",
+                  fontsize=6.5, fontweight="bold")  # fmt: skip
 
 
-def _finish_swimmers(axis: Axes, events: pd.DataFrame, order: list[int], *, calendar: bool) -> None:
-    axis.set_yticks(range(len(order)), [str(patient) for patient in order], fontsize=8.5)
-    axis.set(ylim=(len(order) - 0.3, -0.9), ylabel="Patient")
+def _finish_swimmers(axis: Axes, *, calendar: bool) -> None:
     if calendar:
         locator = YearLocator()  # type: ignore[no-untyped-call]
         axis.xaxis.set_major_locator(locator)
@@ -105,16 +116,6 @@ def _finish_swimmers(axis: Axes, events: pd.DataFrame, order: list[int], *, cale
         axis.set_xlabel("Months since the first infusion")
     axis.grid(axis="x", color=FAINT, linewidth=0.6)
     axis.set_axisbelow(True)
-    group = events.drop_duplicates("patient").set_index("patient")["group"]
-    for name in GROUPS:
-        rows = [place for place, patient in enumerate(order) if group[patient] == name]
-        style = GROUP_STYLES[name]
-        # The corner that each view leaves free.
-        x, side = (0.01, "left") if calendar else (1.0, "right")
-        label = axis.text(x, rows[0] - 0.55, f"{name} (n = {len(rows)})", color=style.words, ha=side, va="bottom")
-        label.set(fontweight="bold", transform=axis.get_yaxis_transform())
-        if rows[0]:
-            axis.axhline(rows[0] - 0.5, color=FAINT, linewidth=1)
 
 
 def _swimmer_key() -> list[Line2D]:
