@@ -37,7 +37,7 @@ def test_documentation_may_change_and_no_statement_may(tmp_path: Path) -> None:
 
     first = version('"""Told."""\n\nX = 1\n\n\ndef f():\n    """Told."""\n    return X\n')
     assert version('"""Told\n\nanew."""\n# Why.\nX = 1\ndef f():\n    """Otherwise."""\n    return X\n') == first
-    assert version('X = 2\ndef f():\n    return X\n') != first
+    assert version("X = 2\ndef f():\n    return X\n") != first
     assert version('X = 1\ndef f():\n    """Told."""\n    return """X"""\n') != first
 
 
