@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from survaudit.figures.style import DAYS_PER_MONTH, GROUP_STYLES, GroupStyle
+from survaudit.figures.style import DAYS_PER_MONTH, GROUP_STYLES, PUBLIC, GroupStyle, name_kind
 from survaudit.survival import KaplanMeier
 
 
@@ -41,9 +41,10 @@ def draw_curves(axis: Axes, curves: Sequence[KaplanMeier], styles: Sequence[Grou
 
 
 def draw_survival(curves: Sequence[KaplanMeier]) -> Figure:
-    """Draw the curves of up to three groups of any cohort, in the order given."""
+    """Draw the curves of up to three groups of a public cohort, in the order given."""
     figure = Figure(figsize=(7.2, 4.6), layout="constrained")
     draw_curves(figure.subplots(), curves, list(GROUP_STYLES.values())[: len(curves)])
+    name_kind(figure, PUBLIC, "survival by group")
     return figure
 
 

@@ -10,13 +10,25 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from survaudit.cutpoint import CutGrid, CutScan
 from survaudit.dose_response import SplineEffect
 from survaudit.figures.curves import draw_curves
-from survaudit.figures.style import ALERT, FAINT, GROUP_STYLES, INK, QUIET, draw_cut, name_kind, wear_kind
+from survaudit.figures.style import (
+    ALERT,
+    FAINT,
+    GROUP_STYLES,
+    INK,
+    KIND_COLOURS,
+    PUBLIC,
+    QUIET,
+    SIMULATED,
+    draw_cut,
+    name_kind,
+    wear_kind,
+)
 from survaudit.stability import BootstrapCuts
 from survaudit.survival import KaplanMeier
 
@@ -30,7 +42,7 @@ _CENSORED = (("-", "o", "#00224e"), ("--", "s", "#2f6f9f"), ("-.", "^", "#5b8a3c
 
 
 def draw_cut_figure(
-    scan: CutScan, x: ArrayLike, name: str, curves: tuple[KaplanMeier, KaplanMeier], kind: str = ""
+    scan: CutScan, x: ArrayLike, name: str, curves: tuple[KaplanMeier, KaplanMeier], kind: str = PUBLIC
 ) -> Figure:
     """Draw the statistic over all cuts, the cohort split at the best one, and the two curves.
 
@@ -45,7 +57,7 @@ def draw_cut_figure(
     curves : (KaplanMeier, KaplanMeier)
         Of the low and the high group at ``scan.best``.
     kind : str
-        What the follow-up is, if it is of this cohort: SYNTHETIC or SUPPLIED.
+        What the follow-up is: SYNTHETIC or SUPPLIED, if it is of this cohort.
     """
     with mpl.rc_context(_WIDE):
         figure = Figure(figsize=(12.0, 5.6), layout="constrained")
@@ -54,11 +66,15 @@ def draw_cut_figure(
         draw_split(middle, x, scan.best.cut, name)
         draw_curves(right, curves, [LOW, HIGH])
         right.set_title("Survival by group")
-        if kind:
-            for axis in (left, middle, right):
-                wear_kind(axis, kind)
-            name_kind(figure, kind, f"cut-point of {name}")
+        for axis in (left, middle, right):
+            _wear(axis, kind)
+        name_kind(figure, kind, f"cut-point of {name}")
     return figure
+
+
+def _wear(axis: Axes, kind: str) -> None:
+    if kind in KIND_COLOURS:
+        wear_kind(axis, kind)
 
 
 def _draw_statistic(axis: Axes, scan: CutScan, name: str) -> None:
@@ -66,9 +82,10 @@ def _draw_statistic(axis: Axes, scan: CutScan, name: str) -> None:
     axis.vlines(scan.cut, 0, scan.chi2, color=np.where(scan.statistic > 0, HIGH.colour, LOW.colour), linewidth=1.4)
     for sign, style, side in ((1, HIGH, "high"), (-1, LOW, "low")):
         there = np.sign(scan.statistic) == sign
-        label = f"more events in {side}"
+        label = f"more events in {side}" if there.any() else None
         axis.plot(scan.cut[there], scan.chi2[there], style.marker, color=style.colour, markersize=3.5, label=label)
     _ring(axis, scan.best.cut, scan.best.chi2)
+    axis.xaxis.set_major_locator(MaxNLocator(nbins=6))
     axis.set(
         xlabel=f"Cut of {name}", ylabel="Log-rank chi-square", ylim=(0, 1.3 * float(scan.chi2.max())), title="Every cut"
     )
@@ -152,6 +169,7 @@ def draw_grid(grid: CutGrid, scan: CutScan) -> Figure:
     axis.annotate("best single cut", (single.n_low, single.n_high), (10, 8), textcoords="offset points")
     axis.set(xlabel="Patients in the low group", ylabel="Patients in the high group")
     figure.colorbar(points, ax=axis, label="Square root of chi-square, positive: more events in high")
+    name_kind(figure, PUBLIC, "every pair of cuts")
     return figure
 
 
@@ -174,12 +192,13 @@ def draw_null_shares(table: pd.DataFrame) -> Figure:
             rows["min_group"] + 0.09 * (place - 1.5), rows["share"], 2 * rows["standard_error"], color=tone, capsize=4,
             linestyle=line, linewidth=1, marker=marker, markersize=5.5, markerfacecolor="none", label=label,
         )  # fmt: skip
-    axis.set(xlabel="Least number of patients a side", ylabel="Chance under no effect", ylim=(0, None))
+    axis.set(xlabel="Least number of patients on either side", ylabel="Chance under no effect", ylim=(0, None))
     axis.set_xticks(sorted(set(table["min_group"])))
     axis.grid(axis="y", color=FAINT, linewidth=0.6)
     axis.axhline(0.05, color=QUIET, linewidth=1, linestyle=":")
     axis.text(table["min_group"].max(), 0.055, "the usual limit", color=QUIET, ha="right", va="bottom")
     axis.legend()
+    name_kind(figure, SIMULATED, "cohorts in which nothing matters")
     return figure
 
 
@@ -213,10 +232,11 @@ def draw_rejections(table: pd.DataFrame) -> Figure:
     axis.set(xlabel="Share of null cohorts in which the best cut is called significant", xlim=(0, None))
     axis.grid(axis="x", color=FAINT, linewidth=0.6)
     axis.legend()
+    name_kind(figure, SIMULATED, "cohorts in which nothing matters")
     return figure
 
 
-def draw_bootstrap(bootstrap: BootstrapCuts, name: str, kind: str = "") -> Figure:
+def draw_bootstrap(bootstrap: BootstrapCuts, name: str, kind: str = PUBLIC) -> Figure:
     """Draw where bootstrap samples put the cut, and its effect inside and outside of the sample.
 
     Parameters
@@ -228,9 +248,14 @@ def draw_bootstrap(bootstrap: BootstrapCuts, name: str, kind: str = "") -> Figur
     kind : str
         What the follow-up is, if it is of this cohort.
     """
+    cuts = bootstrap.cut
+    # Counts of something have a bar for each number, or bars would stand beside the numbers.
+    counts = bool((cuts == np.round(cuts)).all()) and np.ptp(cuts) < 60
     figure = Figure(figsize=(7.2, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1.2, 1])
-    left.hist(bootstrap.cut, bins=30, color=LOW.colour, edgecolor="white")
+    bins = np.arange(cuts.min() - 0.5, cuts.max() + 1) if counts else 30
+    left.hist(cuts, bins=bins, color=LOW.colour, edgecolor="white")  # type: ignore[arg-type]
+    left.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=counts))
     draw_cut(left, bootstrap.original.cut)
     left.set(xlabel=f"Chosen cut of {name}", ylabel="Bootstrap samples", title="Where the cut falls")
     effects = [bootstrap.in_bag, bootstrap.out_of_bag[np.isfinite(bootstrap.out_of_bag)]]
@@ -240,10 +265,9 @@ def draw_bootstrap(bootstrap: BootstrapCuts, name: str, kind: str = "") -> Figur
     right.axhline(0, color=QUIET, linewidth=1, linestyle=":")
     right.set_xticks([1, 2], ["in the\nsample", "in the\npatients left out"])
     right.set(ylabel="Log hazard ratio, high against low", title="What it seems worth")
-    if kind:
-        for axis in (left, right):
-            wear_kind(axis, kind)
-        name_kind(figure, kind, "bootstrap")
+    for axis in (left, right):
+        _wear(axis, kind)
+    name_kind(figure, kind, "bootstrap")
     return figure
 
 
@@ -272,4 +296,5 @@ def draw_spline(effect: SplineEffect, x: ArrayLike, name: str) -> Figure:
     axis.yaxis.set_major_formatter("{x:g}")
     axis.yaxis.set_minor_formatter("")
     axis.set(xlabel=_capital(name), ylabel="Hazard ratio against the median")
+    name_kind(figure, PUBLIC, "without a cut")
     return figure

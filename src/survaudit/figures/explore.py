@@ -20,7 +20,17 @@ from survaudit.cutpoint import CutScan
 from survaudit.explore import LEVEL, EveryCut
 from survaudit.figures.curves import draw_curves, nice_months
 from survaudit.figures.cuts import HIGH, LOW
-from survaudit.figures.style import ALERT, DAYS_PER_MONTH, FAINT, HATCH, INK, KIND_COLOURS, QUIET
+from survaudit.figures.style import (
+    ALERT,
+    DAYS_PER_MONTH,
+    FAINT,
+    HATCH,
+    INK,
+    KIND_COLOURS,
+    QUIET,
+    SIMULATED,
+    name_kind,
+)
 from survaudit.nulls import chi2_of_p
 from survaudit.survival import KaplanMeier
 
@@ -189,7 +199,7 @@ def draw_null_cohort(scan: CutScan, curves: tuple[KaplanMeier, KaplanMeier], bes
         The chi-square to be reached.
     """
     figure = Figure(figsize=(7.2, 6.4), layout="constrained")
-    figure.suptitle("SIMULATED: cohorts in which nothing matters", color=QUIET, fontweight="bold", x=0.02, ha="left")
+    name_kind(figure, SIMULATED, "cohorts in which nothing matters")
     axes = figure.subplot_mosaic([["cuts", "curves"], ["best", "best"]])
     left, right, below = axes["cuts"], axes["curves"], axes["best"]
     left.vlines(scan.n_low, 0, scan.chi2, color=QUIET, linewidth=1.4)

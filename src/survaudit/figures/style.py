@@ -48,6 +48,9 @@ KIND_COLOURS = {
     "SUPPLIED": "#4a2a86",
 }
 
+# What shows no patient of the paper has no kind, and says so in grey.
+PUBLIC, SIMULATED = "PUBLIC DATA", "SIMULATED"
+
 INK = "#1b1b1b"
 QUIET = "#5f6670"
 FAINT = "#d5d9de"
@@ -116,7 +119,7 @@ def wear_kind(axis: Axes, kind: str) -> None:
 
 def name_kind(figure: Figure, kind: str, words: str, joint: str = ": ") -> None:
     """Write what a figure shows over its left edge, the kind first, in the colour of the kind."""
-    figure.suptitle(f"{kind}{joint}{words}", color=KIND_COLOURS[kind], x=0.02, ha="left")
+    figure.suptitle(f"{kind}{joint}{words}", color=KIND_COLOURS.get(kind, QUIET), x=0.02, ha="left")
 
 
 def draw_cut(axis: Axes, cut: float) -> None:
