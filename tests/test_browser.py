@@ -125,7 +125,8 @@ class Reader:
     def take(self, theme: str) -> None:
         """Change the theme, as the reader's system would."""
         self.page.emulate_media(color_scheme=theme)
-        expect(self.page.locator("html")).to_have_attribute("data-theme", theme)
+        # The reference of the module is a page of tens of thousands of elements, which a slow machine lays out anew.
+        expect(self.page.locator("html")).to_have_attribute("data-theme", theme, timeout=60_000)
 
 
 @contextmanager
