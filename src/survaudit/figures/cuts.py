@@ -254,7 +254,7 @@ def draw_bootstrap(bootstrap: BootstrapCuts, name: str, kind: str = PUBLIC) -> F
     figure = Figure(figsize=(7.2, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1.2, 1])
     bins = np.arange(cuts.min() - 0.5, cuts.max() + 1) if counts else 30
-    left.hist(cuts, bins=bins, color=LOW.colour, edgecolor="white")  # type: ignore[arg-type]
+    left.hist(cuts, bins=bins, color=LOW.colour, edgecolor="white")
     left.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=counts))
     draw_cut(left, bootstrap.original.cut)
     left.set(xlabel=f"Chosen cut of {name}", ylabel="Bootstrap samples", title="Where the cut falls")
