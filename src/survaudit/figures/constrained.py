@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from survaudit.figures.curves import nice_months
-from survaudit.figures.style import DAYS_PER_MONTH, GROUP_STYLES, INK, KIND_COLOURS, QUIET, wear_kind
+from survaudit.figures.style import DAYS_PER_MONTH, GROUP_STYLES, INK, QUIET, name_kind, wear_kind
 
 _KIND = "COMPATIBLE"
 
@@ -47,5 +47,5 @@ def draw_narrowed(before: pd.DataFrame, after: pd.DataFrame, groups: Sequence[st
         Patch(facecolor=INK, alpha=0.25, label="with: nine tenths and median"),
     ]
     figure.legend(handles=key, loc="outside lower center", ncols=3, fontsize="small")
-    figure.suptitle(f"{_KIND}: {title}", color=KIND_COLOURS[_KIND], fontweight="bold", x=0.02, ha="left")
+    name_kind(figure, _KIND, title)
     return figure

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from survaudit.digitised import Clicks
 from survaudit.errors import InputError
 from survaudit.figures.curves import draw_curves
-from survaudit.figures.style import DAYS_PER_MONTH, GROUP_STYLES, INK, KIND_COLOURS, ink_on, wear_kind
+from survaudit.figures.style import DAYS_PER_MONTH, GROUP_STYLES, INK, ink_on, name_kind, wear_kind
 from survaudit.linking import Matchings
 from survaudit.reconstruct import Reconstruction
 from survaudit.survival import KaplanMeier
@@ -34,9 +34,7 @@ def draw_clicks(curves: Sequence[KaplanMeier], clicks: Sequence[Clicks]) -> Figu
     for one in clicks:
         _cross(axis, one)
     wear_kind(axis, _EXAMPLE)
-    figure.suptitle(
-        f"{_EXAMPLE}: LFS, and simulated clicks", color=KIND_COLOURS[_EXAMPLE], fontweight="bold", x=0.02, ha="left"
-    )
+    name_kind(figure, _EXAMPLE, "LFS, and simulated clicks")
     return figure
 
 
@@ -66,7 +64,7 @@ def draw_reconstruction(arms: Sequence[Reconstruction]) -> Figure:
     for one in arms:
         _cross(axis, one.clicks)
     wear_kind(axis, _KIND)
-    figure.suptitle(f"{_KIND}: {endpoints.pop()}", color=KIND_COLOURS[_KIND], fontweight="bold", x=0.02, ha="left")
+    name_kind(figure, _KIND, endpoints.pop())
     return figure
 
 
@@ -96,7 +94,5 @@ def draw_matchings(found: Matchings) -> Figure:
     axis.set(xlabel=f"Patients of {found.arm}", ylabel=f"Reconstructed {found.endpoint}")
     wear_kind(axis, _KIND)
     figure.colorbar(image, ax=axis, label="Share of the matchings")
-    figure.suptitle(
-        f"{_KIND}: whose could each time be?", color=KIND_COLOURS[_KIND], fontweight="bold", x=0.02, ha="left"
-    )
+    name_kind(figure, _KIND, "whose could each time be?")
     return figure
