@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survaudit.cohort import bounds as identified
@@ -229,6 +229,7 @@ def test_every_end_names_what_it_rests_on(supplement: Supplement, raw_texts: lis
                         assert source == "publication of the paper: 2021-10-29"
 
 
+@settings(max_examples=60)  # each of them tries every other value of every assumption
 @given(chosen=all_assumptions())
 def test_an_end_that_moves_with_an_assumption_names_it(supplement: Supplement, chosen: Assumptions) -> None:
     here = endpoints(supplement.cohort, chosen)
