@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import io
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
@@ -441,6 +444,36 @@ def test_every_written_page_can_be_previewed_and_names_no_address(site: Path) ->
         told[page.stem] = tags["og:description"]
     assert told["12_ledger"].startswith("Which published numbers stand")
     assert len(set(told.values())) == len(told), "two pages are told apart by their descriptions"
+
+
+CONFIGURATION = """
+import sys
+sys.path.insert(0, {extensions!r})
+extensions = ["previews"]
+exclude_patterns = ["data"]
+html_baseurl = "https://book.invalid/of/ours/"
+"""
+
+
+@pytest.mark.build
+def test_a_site_whose_address_is_known_is_previewed_with_a_picture(project: Path, tmp_path: Path) -> None:
+    source, site = tmp_path / "source", tmp_path / "site"
+    (source / "deeper").mkdir(parents=True)
+    (source / "data").symlink_to(project / "data")
+    (source / "conf.py").write_text(CONFIGURATION.format(extensions=str(project / "book" / "_ext")))
+    (source / "index.rst").write_text("Home\n====\n\nFirst words.\n\n.. toctree::\n\n   deeper/page\n")
+    (source / "deeper" / "page.rst").write_text("Page\n====\n\nOther words.\n")
+    command = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", str(source), str(site)]
+    subprocess.run(command, check=True)
+    head = BeautifulSoup((site / "deeper" / "page.html").read_text(encoding="utf-8"), "html.parser").head
+    tags = {tag["property"]: tag["content"] for tag in head.select("meta[property]")}
+    assert tags["og:url"] == "https://book.invalid/of/ours/deeper/page.html"
+    assert tags["twitter:card"] == "summary_large_image"
+    path = tags["og:image"].removeprefix("https://book.invalid/of/ours/")
+    picture = matplotlib.image.imread(site / path)
+    assert picture.shape[:2] == (630, 1200)
+    assert np.ptp(picture[..., :3]) > 0.9, "something is drawn"
+    assert tags["og:image:alt"].startswith("IDENTIFIED.")
 
 
 def read_text(text: str) -> nodes.document:
