@@ -54,7 +54,7 @@ book: $(READY)  ## build the book and say where it is; FOLLOW_UP=file builds it 
 	@echo "The book is built: $(CURDIR)/$(SITE)/index.html"
 
 # Side by side, since most of a test's time is waiting for a browser or a build; a plain `pytest` runs one by one.
-SIDE_BY_SIDE := --numprocesses logical --maxprocesses 8 --dist loadgroup
+SIDE_BY_SIDE := --numprocesses logical --maxprocesses 8 --dist loadscope
 
 test: book  ## build the book and run all tests
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)

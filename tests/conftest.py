@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from survaudit.claims import Claim, read_claims
 from survaudit.cohort.tables import RAW_FILES, Supplement, read_supplement
@@ -67,6 +68,28 @@ def pytest_configure() -> None:
 def pytest_xdist_setupnodes() -> None:
     """Before tests run side by side: their processes may not compile the same code at once."""
     compile_kernels()
+
+
+class Scheduler(LoadScopeScheduling):  # type: ignore[misc]
+    """Side by side, tests go to whatever process is free, and those of some modules to one.
+
+    Marks of a group do not reach the schedulers of xdist 3.8: pytest 9.2 does not read what they are written into.
+    """
+
+    # What their fixtures build takes longer than what their tests do with it.
+    together = frozenset(
+        f"tests/test_{name}.py" for name in ("book", "offline", "rebuild", "supplied_book", "validation")
+    )
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return module if module in self.together else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduler:
+    """Let `--dist` choose nothing else."""
+    return Scheduler(config, log)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

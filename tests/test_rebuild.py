@@ -16,8 +16,6 @@ import yaml
 from survaudit.errors import SourceFileError
 from survaudit.fingerprints import fingerprints, read_sums, sums_text
 
-pytestmark = pytest.mark.xdist_group("rebuild")  # the two builds are made once
-
 # A page of prose, and the smallest notebook with figure, tables, glued numbers and bibliography.
 PAGES = ["book/glossary.md", "notebooks/12_ledger.md"]
 CONDITIONS = [

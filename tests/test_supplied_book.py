@@ -24,8 +24,7 @@ from survaudit.ensemble import PRIORS, draw
 from survaudit.follow_up import write_follow_up
 from survaudit.supplied import ENVIRONMENT
 
-# The two books are made once, also where tests run side by side.
-pytestmark = [pytest.mark.build, pytest.mark.xdist_group("supplied book")]
+pytestmark = pytest.mark.build
 
 PAGE = """---
 jupytext:
