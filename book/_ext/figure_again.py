@@ -6,6 +6,9 @@ reference to the figure itself, which has the caption and the data.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
@@ -36,18 +39,19 @@ class FillIn(SphinxPostTransform):
 
     def run(self, **_: object) -> None:
         """Fill every place; a label that is no figure's is a warning, and so fails the build."""
+        read = cache(self.env.get_doctree)  # a page with many figures would be read for each of them
         for place in list(self.document.findall(lambda node: isinstance(node, nodes.container) and MARK in node)):
             label = place[MARK]
-            pictures = self._pictures(label)
+            pictures = self._pictures(label, read)
             if not pictures:
                 LOGGER.warning("figure-again: no figure is called %r", label, location=place)
             place.replace_self([self._again(picture, label) for picture in pictures])
 
-    def _pictures(self, label: str) -> list[nodes.image]:
+    def _pictures(self, label: str, read: Callable[[str], nodes.document]) -> list[nodes.image]:
         page, name = self.env.get_domain("std").anonlabels.get(label, ("", ""))  # type: ignore[attr-defined]
         if not page:
             return []
-        figures = (each for each in self.env.get_doctree(page).findall(nodes.figure) if name in each["ids"])
+        figures = (each for each in read(page).findall(nodes.figure) if name in each["ids"])
         pictures = [image.deepcopy() for figure in figures for image in figure.findall(nodes.image)]
         for picture in pictures:
             picture["glued_on"] = page
