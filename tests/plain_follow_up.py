@@ -20,6 +20,7 @@ BOOK = {
     "relapse_before": "second collection",
     "non_responder_lfs": "excluded",
     "unassessed_lfs": "as overall survival",
+    "crs_death_of": "the patient not assessed",
     "crs_death_within_days": 30,
 }
 Row = dict[str, Any]
@@ -48,6 +49,8 @@ def death(row: Row, a: dict[str, Any]) -> tuple[date, date | None]:
     """The last day on which the patient was surely alive, and the day by which a recorded death came."""
     latest = row["transplanted"] or row["infused_2"] or row["infused"]
     if row["response"] == "NA":
+        if a["crs_death_of"] == "nobody in particular":
+            return latest, None
         within = a["crs_death_within_days"]
         return latest, row["infused"] + timedelta(within) if within else PAPER
     return max(latest, row["infused"] + timedelta(a["response_day"])), None

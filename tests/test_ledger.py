@@ -83,6 +83,13 @@ def test_p_value_from_the_error_function(ledger: Ledger) -> None:
     assert finding.facts["p_most"] == pytest.approx(2 * normal_tail(math.sqrt(5.585)), rel=1e-12)
     # The limits of the chi-square turn back into the limits of the printed P.
     assert 2 * normal_tail(math.sqrt(finding.facts["chi_square_least"])) == pytest.approx(0.0175, rel=1e-9)
+    # Between the two, and nowhere else, digits cut off print both numbers.
+    ends = finding.facts["cut_off_least"], finding.facts["cut_off_most"]
+    prints = [
+        (math.floor(100 * x), math.floor(1000 * 2 * normal_tail(math.sqrt(x)))) == (559, 17)
+        for x in (ends[0] - 1e-6, ends[0] + 1e-6, ends[1] - 1e-6, ends[1] + 1e-6)
+    ]
+    assert prints == [False, True, True, False]
     assert 2 * normal_tail(math.sqrt(finding.facts["chi_square_most"])) == pytest.approx(0.0165, rel=1e-9)
 
 

@@ -112,7 +112,7 @@ def test_the_ledger_tells_the_guaranteed_days(ledger: Ledger, raw_texts: list[st
     rows = raw_days(raw_texts)
     waits = sorted((max(row["dates"].values()) - sorted(row["dates"].values())[1]).days
                    for patient, row in rows.items() if patient >= 19)  # fmt: skip
-    assert f"{waits[0]} to {waits[-1]} days in remission ({sum(waits)} person-days" in ledger["figure-s1-a"].reason
+    assert f"{waits[0]} to {waits[-1]} days ({sum(waits)} person-days" in ledger["figure-s1-a"].reason
     assert all(str(waits[0]) in ledger[f"figure-s1-{panel}"].reason for panel in "abcd")
     assert all(
         "no\nanalysis" in row or "no analysis" in row for row in (ledger[f"figure-s1-{p}"].reason for p in "bdf")

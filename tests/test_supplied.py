@@ -300,8 +300,8 @@ def test_what_refutes_an_assumption_is_a_finding_and_no_error(
     filled.loc[12, TIMES] = ["900", "0", str(second + 1), "1"]  # relapsed after the second collection
     filled.loc[19, TIMES] = ["900", "0", "900", "0"]  # no relapse after transplantation
     assert findings(filled, tmp_path, supplement) == [
-        (1, "OS", "os_days = 31", "crs_death_within_days"),
-        (1, "LFS", "lfs_days = 31", "crs_death_within_days"),
+        (1, "OS", "os_days = 31", "crs_death_of, crs_death_within_days"),
+        (1, "LFS", "lfs_days = 31", "crs_death_of, crs_death_within_days"),
         (2, "LFS", "lfs_days = 28", "response_day"),
         (4, "LFS", "lfs_days", "non_responder_lfs"),
         (12, "LFS", f"lfs_days = {second + 1}", "relapse_before"),
@@ -310,6 +310,9 @@ def test_what_refutes_an_assumption_is_a_finding_and_no_error(
     told = read(csv(filled), tmp_path, supplement).to_frame()["sentence"]
     assert told.iloc[0].startswith("Patient 1 (CART1), OS: the file has the event on day 31, where the book assumes: ")
     assert "follow-up without an event, ending on day 900" in told.iloc[5]
+    # The tables name nobody who died: a patient 1 who lives on refutes an assumption, and is no error.
+    filled.loc[1, TIMES] = ["1900", "0", "1900", "0"]
+    assert findings(filled, tmp_path, supplement)[0][3] == "crs_death_of, crs_death_within_days"
     # A value inside the assumption is none.
     filled.loc[1, TIMES] = ["30", "1", "30", "1"]
     filled.loc[2, TIMES] = ["900", "0", "29", "1"]
@@ -406,7 +409,7 @@ def test_the_template_has_every_patient_and_the_bounds_of_the_tables(supplement:
     assert frame.loc[19:, "os_after"].to_dict() == hsct
     assert frame.loc[19:, "lfs_after"].to_dict() == hsct
     assert frame.loc[12, "os_after"] == days(supplement, 12, "infusion_2_date")
-    assert frame["os_by"].notna().sum() == 1  # one death can be deduced
+    assert frame["os_by"].isna().all()  # the tables name nobody who died
     assert (
         frame.loc[2, "lfs_by"] == (pd.Timestamp("2021-10-29") - supplement.treatments["infusion_1_date"].iloc[1]).days
     )

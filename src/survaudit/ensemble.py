@@ -234,7 +234,7 @@ class _Drawing:
             return death, death
         if free is None or not in_remission:
             death = self.after(alive, self.death_after)
-            if free is None:
+            if free is None or free.status != EVENT_KNOWN:  # no remission on record, so that nothing but death can fail
                 return death, death
             failed_by = np.minimum(np.minimum(free.right.day, self.last_day), death)
             return death, self.evenly(float(free.left.day), failed_by)

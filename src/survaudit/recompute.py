@@ -196,6 +196,9 @@ def mrd_p_value(claim: Claim, evidence: Evidence) -> Finding:
         "p_most": float(stats.chi2.sf(centre - half, 1)),
         "chi_square_least": float(stats.chi2.isf(p_centre + p_half, 1)),
         "chi_square_most": float(stats.chi2.isf(p_centre - p_half, 1)),
+        # What both would be if digits were cut off: the printed number or more, and less than one unit more.
+        "cut_off_least": max(centre, float(stats.chi2.isf(p_centre + 2 * p_half, 1))),
+        "cut_off_most": min(centre + 2 * half, float(stats.chi2.isf(p_centre, 1))),
     }
     return Finding({"p": float(stats.chi2.sf(centre, 1))}, facts)
 

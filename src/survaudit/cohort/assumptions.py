@@ -29,6 +29,7 @@ READINGS = {"a": RELAPSE, "b": ANTIGEN_AFTER_HSCT, "c": ANTIGEN_EVERYWHERE}
 BY_SECOND_COLLECTION, BY_SECOND_INFUSION, BY_PUBLICATION = "second collection", "second infusion", "publication"
 EXCLUDED, EVENT_AT_ZERO, EVENT_AT_ASSESSMENT = "excluded", "event at time zero", "event at assessment"
 AS_OVERALL_SURVIVAL = "as overall survival"
+UNASSESSED, NOT_NAMED = "the patient not assessed", "nobody in particular"
 LOW, HIGH = "low", "high"
 HYPERGEOMETRIC, PERMUTATION = "hypergeometric", "permutation"
 
@@ -56,6 +57,8 @@ class Assumptions:
         How patients who never reached remission enter leukaemia-free survival.
     unassessed_lfs : {"as overall survival", "excluded"}
         How the patient whose response was not assessed enters it.
+    crs_death_of : {"the patient not assessed", "nobody in particular"}
+        Whose the death of CRS is that the abstract reports.
     crs_death_within_days : int
         Days after the infusion within which the death of CRS came; 0 assumes none.
     xtile_inclusive_side : {"low", "high"}
@@ -112,8 +115,14 @@ class Assumptions:
     unassessed_lfs: str = _choice(
         AS_OVERALL_SURVIVAL,
         ENDPOINTS_CHOICE,
-        "the patient died of CRS, and death is an event of both endpoints",
+        "without a response there is no remission to end, and death is an event of both endpoints",
         EXCLUDED,
+    )
+    crs_death_of: str = _choice(
+        UNASSESSED,
+        ENDPOINTS_CHOICE,
+        "the abstract names nobody; of those marked for severe CRS, all others lived to have a response on record",
+        NOT_NAMED,
     )
     crs_death_within_days: int = _choice(
         30,

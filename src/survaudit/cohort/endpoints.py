@@ -23,6 +23,7 @@ from survaudit.cohort.assumptions import (
     EXCLUDED,
     INFUSION,
     RELAPSE,
+    UNASSESSED,
     Assumptions,
 )
 from survaudit.cohort.schema import COHORT, NOT_ASSESSED, PATIENTS, PUBLISHED, RELAPSES, REMISSIONS
@@ -33,6 +34,7 @@ OS, LFS = "OS", "LFS"
 TABLE, ASSUMPTION = "table", "assumption"
 EVENT_KNOWN, EVENT_FREE, UNKNOWN = "event known", "event-free at last date known", "unknown"
 PUBLICATION = f"publication of the paper: {PUBLISHED:%Y-%m-%d}"
+ABSTRACT = "abstract of the paper: one death of CRS"
 
 
 @dataclass(frozen=True)
@@ -102,9 +104,10 @@ class _Patient:
         self.number, self.group = int(row["patient"]), str(row["group"])
         self.in_remission = row["response_1"] in REMISSIONS
         self.assessed = row["response_1"] != NOT_ASSESSED
-        # Eight patients had severe CRS, and one of them died of it. Seven have later states on
-        # record; so it is the one of whom not even the response could be assessed.
-        self.died_of_crs = bool(row["severe_crs"]) and not self.assessed
+        # By the tables, eight patients had severe CRS. By the abstract, one patient died of it. Seven of the eight
+        # lived to have a response on record, and we assume that it was the one who has none.
+        marked = bool(row["severe_crs"]) and not self.assessed
+        self.died_of_crs = marked and assumptions.crs_death_of == UNASSESSED
         self.zero = row["infusion_1_date" if assumptions.time_origin == INFUSION else "collection_1_date"]
         self.infused = self.day(row["infusion_1_date"])
 
@@ -184,12 +187,14 @@ def _interval(patient: _Patient, endpoint: str, *, known: bool, left: list[End],
 
 def _crs_death(patient: _Patient) -> list[End]:
     """Return by when the patient died of CRS: by publication, and within the assumed days."""
-    ends = [patient.published("died of CRS", "severe_crs", "response_1")]
+    fact = patient.published("died of CRS", "severe_crs", "response_1")
+    sources = (*fact.sources, ABSTRACT, patient.assumed("crs_death_of"))
+    ends = [End(fact.day, ASSUMPTION, sources, f"{fact.words}, if the abstract's death is this one")]
     within = patient.assumptions.crs_death_within_days
     if within:
         day = patient.infused + within
-        sources = (patient.cell("severe_crs"), patient.cell("response_1"), patient.assumed("crs_death_within_days"))
-        ends.append(End(day, ASSUMPTION, sources, f"died of CRS by day {day}, if that came so soon"))
+        sources = (*sources, patient.assumed("crs_death_within_days"))
+        ends.append(End(day, ASSUMPTION, sources, f"died of CRS by day {day}, if it was this death and came so soon"))
     return ends
 
 
@@ -211,7 +216,7 @@ def _leukaemia_free(patient: _Patient) -> Interval | None:
     """Return the interval of relapse or death; None for a patient who is excluded."""
     if patient.in_remission:
         return _after_remission(patient)
-    if patient.died_of_crs:
+    if not patient.assessed:
         excluded = patient.assumptions.unassessed_lfs == EXCLUDED
         return None if excluded else replace(_overall(patient), endpoint=LFS)
     return None if patient.assumptions.non_responder_lfs == EXCLUDED else _without_remission(patient)

@@ -1,8 +1,9 @@
 """The days in which patients of this cohort could not fail, because of the group that they are in.
 
-A transplanted patient had to live, in remission, until the transplantation; a patient infused twice had to relapse,
-and to live until the second infusion. The dates are cells of the tables. What the tables do not date, such as the
-relapse before a second infusion, is bounded by the assumptions of the book and named here as what it is.
+A transplanted patient had to live until the transplantation, and a patient infused twice until the second infusion.
+The dates are cells of the tables. That a relapse would have kept a patient from the transplantation is assumed for
+leukaemia-free survival: of those in remission, all without a relapse on record were transplanted, and nobody with one.
+What the tables do not date, such as the relapse before a second infusion, is bounded by the assumptions of the book.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def guaranteed_days(cohort: pd.DataFrame) -> pd.DataFrame:
         days = hsct.fillna(second) if endpoint == OS else hsct
         why = np.select(
             [hsct.notna(), days.notna()],
-            ["had to be transplanted" + ", in remission" * (endpoint == LFS), "had to be infused again"],
+            ["had to be transplanted" + ", before any relapse" * (endpoint == LFS), "had to be infused again"],
             "",
         )
         part = cohort[["patient", "group"]].assign(endpoint=endpoint, guaranteed_days=days.fillna(0).astype(int))
