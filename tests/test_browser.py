@@ -175,6 +175,7 @@ ONE_OF_A_KIND = """() => {
     [...element.children].forEach(leave_out);
   };
   leave_out(document.body);
+  window.scrollTo({top: 0, behavior: "instant"});
 }"""
 ALL_AGAIN = """() => {
   document.getElementById("plain-grounds").remove();
@@ -192,6 +193,12 @@ CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 LINKS_IN_TEXT = {"runOnly": {"type": "rule", "values": ["link-in-text-block"]}}  # the other rule on colour
 
 
+def is_untold(node: dict[str, Any]) -> bool:
+    """Whether a word of the page is one whose contrast axe-core could not tell, and should have."""
+    below = [related["html"] for check in node["any"] for related in check["relatedNodes"]]
+    return not node["html"].startswith("<text") and not any(html.startswith("<body") for html in below)
+
+
 def barriers(page: Page, but_contrast: Mapping[str, object] = BUT_CONTRAST) -> list[str]:
     """What axe-core finds, of some rules and of contrast."""
     # Preloading would fetch each style sheet again, which a page on disk may not do.
@@ -201,9 +208,10 @@ def barriers(page: Page, but_contrast: Mapping[str, object] = BUT_CONTRAST) -> l
     page.evaluate(ONE_OF_A_KIND)
     told = page.evaluate("options => axe.run(document, options)", options | CONTRAST)
     page.evaluate(ALL_AGAIN)
-    # What could not be told is a barrier too, but for words in a drawing, which lie on lines and marks.
+    # What could not be told is a barrier too, but for words in a drawing, which lie on lines and marks, and for
+    # headings of several lines, which are said to lie under the body of the page.
     untold = [
-        rule | {"nodes": [node for node in rule["nodes"] if not node["html"].startswith("<text")]}
+        rule | {"id": f"{rule['id']}, untold", "nodes": list(filter(is_untold, rule["nodes"]))}
         for rule in told["incomplete"]
     ]
     found += told["violations"] + untold

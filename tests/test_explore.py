@@ -124,10 +124,14 @@ def test_the_data_tell_each_cut() -> None:
     (data,) = island(CutExplorer([cohort(every, "SYNTHETIC")])._repr_html_())["cohorts"]
     assert data["least"] == 3
     assert data["cut"] == [cut for cut in sorted(set(x)) if 3 <= (x <= cut).sum() <= len(x) - 3]
-    assert sum(data["count"]) == len(x)
     for place, cut in enumerate(data["cut"]):
         low = x <= cut
-        assert sum(data["count_low"][place]) == data["n_low"][place] == low.sum()
+        bins = data["bins"][place]
+        assert sum(bins["low"]) == data["n_low"][place] == low.sum()
+        assert sum(bins["high"]) == data["n_high"][place] == (~low).sum()
+        assert max(bins["low"] + bins["high"]) <= data["most"]
+        for end, few, many in zip(bins["edges"][1:], bins["low"], bins["high"], strict=True):
+            assert not (many if end <= cut else few), "no bar lies on the other side of the cut"
         assert data["events_high"][place] == event[~low].sum()
         for side, curve in zip((low, ~low), data["curves"][place], strict=True):
             at_risk = [(time[side] >= month * 30.4375).sum() for month in data["months"]]

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
+from lifelines.datasets import load_stanford_heart_transplants
 from matplotlib.collections import PolyCollection
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 
+from survaudit.cohort.describe import group_differences
 from survaudit.cohort.panels import PANELS
+from survaudit.cohort.tables import Supplement, cell_states
+from survaudit.cohort.timeline import dated_events, patient_flow, recorded_states
+from survaudit.figures import immortal as immortal_figures
+from survaudit.figures import patients, sources, timeline
 from survaudit.figures.curves import nice_months
-from survaudit.figures.cuts import draw_split
+from survaudit.figures.cuts import draw_split, draw_split_cohort
 from survaudit.figures.intervals import draw_bounds
-from survaudit.figures.style import DAYS_PER_MONTH, place_patients, wear_kind
+from survaudit.figures.style import DAYS_PER_MONTH, PUBLIC, SIMULATED, place_patients, wear_kind
+from survaudit.immortal import episodes, simon_makuch
+from survaudit.survival import kaplan_meier
 
 COVARIATES: dict[str, list[float]] = {
     "a few": [0.0, 0.02, 3.0, 9.5, 9.9, 31.4, 65.3, 68.0, 71.9, 96.8],
@@ -77,3 +87,59 @@ def test_months_reach_the_one_that_a_curve_misses_by_a_day() -> None:
     assert nice_months(730 / DAYS_PER_MONTH) == [0, 6, 12, 18, 24]
     assert nice_months(728 / DAYS_PER_MONTH) == [0, 6, 12, 18]
     assert np.isclose(730 / DAYS_PER_MONTH, 23.98, atol=0.01)
+
+
+MEASURES = dict.fromkeys(("age_years", "mrd_percent", "blasts_percent", "transduction_percent"), "words")
+
+
+def _hearts() -> Figure:
+    heart = load_stanford_heart_transplants()
+    by = heart.groupby("id")
+    time, died, ever = by["stop"].max(), by["event"].max(), by["transplant"].max()
+    naive = [kaplan_meier(time[ever == k], died[ever == k], label=name) for k, name in enumerate(("never", "ever"))]
+    proper = simon_makuch(episodes(*(heart[name] for name in ("id", "start", "stop", "event", "transplant"))), 30)
+    return immortal_figures.draw_simon_makuch(naive, proper, ("waiting", "heart"))
+
+
+def _rejections() -> Figure:
+    rates = pd.DataFrame({"analysis": ["panel A", "landmark"], "kind": ["published", "proper"]})
+    return immortal_figures.draw_rejections(rates.assign(least=0.1, median=0.2, most=0.3, permuted=0.15), 0.05)
+
+
+def _decomposition() -> Figure:
+    places = pd.MultiIndex.from_tuples([("C", "a", 120), ("D", "a", 120)])
+    return immortal_figures.draw_decomposition(pd.DataFrame({"one": [0.1, 0.2], "two": [0.3, -0.1]}, index=places))
+
+
+def _swimmers(supplement: Supplement, *, calendar: bool) -> Figure:
+    events, states = dated_events(supplement.treatments), recorded_states(supplement.treatments)
+    return timeline.draw_swimmers(events, states, calendar=calendar)
+
+
+Draw = Callable[[Supplement], Figure]
+OF_THE_TABLES: dict[str, Draw] = {
+    "cells": lambda of: sources.draw_cell_states(
+        {name: cell_states(of, name) for name in of.repairs["table"].unique()}
+    ),
+    "printed pair": lambda _: sources.draw_chi_square_and_p((5.585, 5.595), (0.0165, 0.0175)),
+    "split": lambda of: draw_split_cohort(of.cohort["mrd_percent"], 65.3, "MRD (%)"),
+    "distributions": lambda of: patients.draw_distributions(of.cohort, MEASURES),
+    "blasts": lambda of: patients.draw_mrd_and_blasts(of.cohort, [2, 17]),
+    "differences": lambda of: patients.draw_group_differences(group_differences(of.cohort)),
+    "swimmers": lambda of: _swimmers(of, calendar=False),
+    "swimmers by the calendar": lambda of: _swimmers(of, calendar=True),
+    "flow": lambda of: timeline.draw_flow(patient_flow(of.treatments)),
+    "calendar": lambda of: timeline.draw_calendar(dated_events(of.treatments)),
+}
+OF_OTHERS: dict[str, tuple[str, Draw]] = {
+    "hearts": (PUBLIC, lambda _: _hearts()),
+    "rejections": (SIMULATED, lambda _: _rejections()),
+    "decomposition": (SIMULATED, lambda _: _decomposition()),
+}
+NAMED = {name: ("IDENTIFIED", draw) for name, draw in OF_THE_TABLES.items()} | OF_OTHERS
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_figure_carries_its_kind_wherever_it_is_taken(name: str, supplement: Supplement) -> None:
+    kind, draw = NAMED[name]
+    assert draw(supplement).get_suptitle().startswith(f"{kind}: ")

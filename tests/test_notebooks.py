@@ -14,7 +14,7 @@ PAGES = [PROJECT / "index.md", *NOTEBOOKS, *sorted((PROJECT / "book").glob("*.md
 # The only digits that prose may hold: names, never results.
 NAMES = re.compile(
     r"""
-    Supplementary\ (?:Tables?|Figures?)\ \d(?:\ and\ \d)?   # of the paper
+    Supplementary\ (?:Tables?|Figures?)[\ \u00a0]\d(?:\ and\ \d)?   # of the paper
     | Tables?\ \d(?:\ and\ \d)? | Figures?\ \d
     | CD19[+-]? | h?CART\d*s? | Attribution\ 4\.0 | SHA256SUMS  # names
     | grade\ 5 | row\ 0                                     # the top of a scale, the header's place

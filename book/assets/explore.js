@@ -350,9 +350,10 @@ function exploreCut(home, data) {
 
   /** The axis of the covariate, the same in both panels that have it. */
   function covariate(count) {
-    const [first, last] = [cohort.edges[0], cohort.edges.at(-1)], room = 0.03 * (last - first);
+    const [first, last] = cohort.range, room = 0.03 * (last - first);
     const ticks = roundTicks(last, count).filter(tick => tick >= first - room);
-    return {domain: [first - room, last + room], ticks, label: `${cohort.covariate} (${cohort.unit.trim()})`};
+    const label = `${cohort.covariate} (${cohort.unit.trim()})`;
+    return {domain: [first - room, last + room], ticks, label: label[0].toUpperCase() + label.slice(1)};
   }
 
   function statistic(width) {
@@ -378,7 +379,7 @@ function exploreCut(home, data) {
   }
 
   function split(width) {
-    const most = 1.1 * Math.max(...cohort.count), {styles, inks} = data, cut = named(cohort.cut[chosen]);
+    const most = 1.1 * cohort.most, {styles, inks} = data, cut = named(cohort.cut[chosen]);
     const swatch = fill => (root, x, y) => draw(root, "rect", {x: x - 8, y: y - 6, width: 16, height: 12, fill});
     const entry = (name, words, fill) => ({
       sample: swatch(fill), colour: styles[name].colour, words: `${name} (${words} ${cut}), n = ${cohort[`n_${name}`][chosen]}`,
@@ -395,14 +396,14 @@ function exploreCut(home, data) {
     });
     draw(hatch, "rect", {width: 6, height: 6, fill: styles.high.colour});
     draw(hatch, "line", {x1: 0, x2: 0, y1: 0, y2: 6, stroke: "white", "stroke-width": 2});
-    cohort.count.forEach((count, bin) => {
-      const low = cohort.count_low[chosen][bin], x = axes.x(cohort.edges[bin]);
-      const box = (from, to, fill) => to > from && draw(axes.root, "rect", {
-        x: x + 0.5, width: axes.x(cohort.edges[bin + 1]) - x - 1, y: axes.y(to), height: axes.y(from) - axes.y(to), fill,
-      });
-      box(0, low, styles.low.colour);
-      box(low, count, "url(#explore-hatch)");
+    // The bins of each cut have an edge at it, so that a bar is of one group.
+    const {edges, low, high} = cohort.bins[chosen];
+    const bars = (counts, fill) => counts.forEach((count, bin) => {
+      const x = axes.x(edges[bin]), width = axes.x(edges[bin + 1]) - x - 1;
+      if (count) draw(axes.root, "rect", {x: x + 0.5, width, y: axes.y(count), height: axes.base - axes.y(count), fill});
     });
+    bars(low, styles.low.colour);
+    bars(high, "url(#explore-hatch)");
     const x = axes.x(cohort.cut[chosen]);
     draw(axes.root, "line", {x1: x, x2: x, y1: axes.base, y2: axes.top, stroke: inks.ink, "stroke-width": 1.6, "stroke-dasharray": "5 4"});
     drawKey(axes, lines);

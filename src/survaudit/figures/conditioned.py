@@ -64,7 +64,9 @@ def draw_rank_sets(sets: RankSets, attainable: NDArray[np.bool_]) -> Figure:
         axis.plot([1, sets.n], [y, y], color=QUIET, linewidth=0.4, zorder=0)
         face = style.colour if attainable[place] else "none"
         axis.plot(sets.ranks[place], [y] * sets.k, style.marker, color=style.colour, markerfacecolor=face, markersize=6)
-    axis.set(xlabel="Place among all events, the first on the left", ylabel="Sets", xlim=(0.3, sets.n + 0.7))
+    axis.set(
+        xlabel="Place among all events, the first on the left", ylabel="Ways, one per row", xlim=(0.3, sets.n + 0.7)
+    )
     axis.set_yticks([])
     name_kind(figure, "COMPATIBLE", "what prints as published")
     key = [

@@ -65,11 +65,21 @@ def draw_cut_figure(
         _draw_statistic(left, scan, name)
         draw_split(middle, x, scan.best.cut, name)
         draw_curves(right, curves, [LOW, HIGH])
-        right.set_title("Survival by group")
+        _name_curves(right, curves)
         for axis in (left, middle, right):
             _wear(axis, kind)
         name_kind(figure, kind, f"cut-point of {name}")
     return figure
+
+
+def _name_curves(axis: Axes, curves: tuple[KaplanMeier, KaplanMeier]) -> None:
+    """Give the curves a legend in a room of its own over them, as the other two panels have.
+
+    A narrow panel has no free corner. How many patients each curve has stands in the middle panel and under the axis.
+    """
+    labels = [f"{curve.label} ({curve.n_events} events)" for curve in curves]
+    axis.legend(axis.get_legend_handles_labels()[0], labels, fontsize="small", loc="upper right")
+    axis.set(ylim=(-0.02, 1.3), yticks=np.linspace(0, 1, 6), title="Survival by group")
 
 
 def _wear(axis: Axes, kind: str) -> None:
@@ -106,20 +116,49 @@ def _edges_at(values: NDArray[np.float64], cut: float, bins: int) -> NDArray[np.
     least, most = float(values.min()), float(values.max())
     width = (most - least) / bins or 1.0
     below = max(1, round((cut - least) / width))
-    if cut > least:  # else the low group has one value, and its bin is left of the cut
+    if cut - least > width / 2:  # else the low group has about one value, and its bin is left of the cut
         width = (cut - least) / below
     above = max(1, int(np.ceil((most - cut) / width)))
     return np.asarray(cut + width * np.arange(-below, above + 1), dtype=float)
 
 
-def draw_split(axis: Axes, x: ArrayLike, cut: float, name: str, bins: int = 20) -> None:
-    """Draw the whole cohort's covariate, patients and not candidate cuts, split at the cut."""
+def split_counts(
+    x: ArrayLike, cut: float, bins: int = 20
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Count a covariate in about so many equal bins, one edge of them at the cut.
+
+    Parameters
+    ----------
+    x : array_like, shape (n,)
+        The covariate.
+    cut : float
+        Whoever is at it counts as low.
+    bins : int, optional
+        About how many.
+
+    Returns
+    -------
+    (edges, low, high) : arrays, shapes (m + 1,), (m,) and (m,)
+        Edges of the bins, and how many of either group each holds.
+
+    Examples
+    --------
+    >>> edges, low, high = split_counts([1, 2, 2, 5], cut=2, bins=2)
+    >>> edges.tolist(), low.tolist(), high.tolist()
+    ([1.0, 2.0, 3.0, 4.0, 5.0], [3, 0, 0, 0], [0, 0, 0, 1])
+    """
     values = np.asarray(x, dtype=float)
     edges = _edges_at(values, cut, bins)
     # Whoever is at the cut counts as low: bins include their upper edge, so that they are counted from above.
     # Rounding may put the outermost edges within the outermost values.
     down = -np.clip(values, edges[0], edges[-1])
     low, high = (np.histogram(down[side], -edges[::-1])[0][::-1] for side in (values <= cut, values > cut))
+    return edges, low, high
+
+
+def draw_split(axis: Axes, x: ArrayLike, cut: float, name: str, bins: int = 20) -> None:
+    """Draw the whole cohort's covariate, patients and not candidate cuts, split at the cut."""
+    edges, low, high = split_counts(x, cut, bins)
     bars: dict[str, Any] = {"x": edges[:-1], "width": np.diff(edges), "align": "edge", "edgecolor": "white"}
     axis.bar(height=low, color=LOW.colour, label=f"low (n = {low.sum()})", **bars)
     axis.bar(height=high, bottom=low, color=HIGH.colour, hatch=HIGH.hatch, label=f"high (n = {high.sum()})", **bars)
@@ -130,11 +169,12 @@ def draw_split(axis: Axes, x: ArrayLike, cut: float, name: str, bins: int = 20) 
 
 
 def draw_split_cohort(x: ArrayLike, cut: float, name: str) -> Figure:
-    """Draw the middle panel alone: a histogram of the cohort, split at a cut."""
+    """Draw the middle panel alone, of the paper's own patients: a histogram, split at a cut."""
     figure = Figure(figsize=(7.2, 3.4), layout="constrained")
     axis = figure.subplots()
     draw_split(axis, x, cut, name)
     axis.set_title("")
+    name_kind(figure, "IDENTIFIED", "the cohort, split")
     return figure
 
 

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from survaudit.cutpoint import CutScan
 from survaudit.explore import LEVEL, EveryCut
 from survaudit.figures.curves import draw_curves, nice_months
-from survaudit.figures.cuts import HIGH, LOW
+from survaudit.figures.cuts import HIGH, LOW, split_counts
 from survaudit.figures.style import (
     ALERT,
     DAYS_PER_MONTH,
@@ -74,7 +74,7 @@ class Cohort:
     def to_json(self) -> dict[str, Any]:
         """Return what the script draws; P values and statistics with six decimals, curves with four."""
         scan, x = self.every.scan, self.every.x
-        edges = np.histogram_bin_edges(x, BINS)
+        bins = [split_counts(x, cut, BINS) for cut in scan.cut]
         last = max(curve.last_day for pair in self.every.curves for curve in pair)
         months = nice_months(last / DAYS_PER_MONTH)
         words = {name: getattr(self, name) for name in ("title", "kind", "covariate", "unit", "outcome")}
@@ -96,9 +96,11 @@ class Cohort:
             "n_high": scan.n_high.tolist(),
             "events_low": scan.events_low.tolist(),
             "events_high": scan.events_high.tolist(),
-            "edges": _round(edges, 6),
-            "count": np.histogram(x, edges)[0].tolist(),
-            "count_low": [np.histogram(x[x <= cut], edges)[0].tolist() for cut in scan.cut],
+            "range": _round([min(edges[0] for edges, *_ in bins), max(edges[-1] for edges, *_ in bins)], 6),
+            "most": max(int((low + high).max()) for _, low, high in bins),
+            "bins": [
+                {"edges": _round(edges, 6), "low": low.tolist(), "high": high.tolist()} for edges, low, high in bins
+            ],
             "months": months,
             "last": round(last / DAYS_PER_MONTH, 4),
             "curves": [[_curve(curve, months) for curve in pair] for pair in self.every.curves],

@@ -9,7 +9,7 @@ from html import escape
 import numpy as np
 import pandas as pd
 
-DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
+UNBROKEN = re.compile(r"\b\d{4}-\d{2}-\d{2}\b|\b\d[\d.]*e-\d+\b")  # dates, and very small numbers
 
 
 class FrameTable:
@@ -33,7 +33,7 @@ class FrameTable:
     def _repr_html_(self) -> str:
         shown = self.frame.apply(_as_shown)
         table = shown.to_html(index=False, border=0, classes="frame-table", justify="unset")
-        table = DATE.sub(r'<span class="date">\g<0></span>', table)  # which a narrow column may not break
+        table = UNBROKEN.sub(r'<span class="unbroken">\g<0></span>', table)  # which a narrow column may not break
         return _scrolling(table, self.label) + _download(self.full, self.label)
 
     def __repr__(self) -> str:
@@ -50,14 +50,18 @@ def _as_shown(column: pd.Series) -> pd.Series:
     """Return the cells of a column as a reader should see them; the CSV keeps every digit.
 
     What is missing is left empty, and whole numbers have no decimals, whatever type a gap gave them. Up to
-    three decimals are the same in all cells; more of them are the source's, or of very different size.
+    four decimals are the same in all cells; more of them are the source's, or of very different size.
     """
+    if pd.api.types.is_datetime64_any_dtype(column):
+        days: pd.Series = column.dt.strftime("%Y-%m-%d").fillna("")
+        return days
     if not pd.api.types.is_float_dtype(column):
         return column.map(lambda cell: "" if pd.api.types.is_scalar(cell) and pd.isna(cell) else str(cell))
     finite = column[np.isfinite(column)].astype(float)
     decimals = max((len(f"{value:.10f}".rstrip("0").partition(".")[2]) for value in finite), default=0)
-    form = f".{decimals}f" if decimals <= 3 else ".6g"
-    return column.map(lambda cell: "" if pd.isna(cell) else ("no end" if np.isposinf(cell) else f"{cell:{form}}"))
+    form = f".{decimals}f" if decimals <= 4 else ".6g"
+    words = {np.inf: "no end", -np.inf: "no limit"}
+    return column.map(lambda cell: "" if pd.isna(cell) else words.get(cell) or f"{cell:{form}}")
 
 
 def _download(frame: pd.DataFrame, label: str) -> str:

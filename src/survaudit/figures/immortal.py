@@ -21,7 +21,9 @@ from survaudit.figures.style import (
     FAINT,
     GROUP_STYLES,
     INK,
+    PUBLIC,
     QUIET,
+    SIMULATED,
     GroupStyle,
     name_kind,
     place_patients,
@@ -99,13 +101,14 @@ def draw_simon_makuch(naive: Sequence[KaplanMeier], proper: Sequence[StateCurve]
         What these two states are called.
     """
     styles = (NOT_SWITCHED, SWITCHED)
-    with mpl.rc_context({"font.size": 13, "axes.titlesize": 14}):
+    with mpl.rc_context({"font.size": 13, "axes.titlesize": 14, "figure.titlesize": 15}):
         figure = Figure(figsize=(10.5, 5.6), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
         draw_curves(left, naive, styles)
         left.set_title("Groups named after the future")
         _draw_states(right, proper, styles, names)
         right.set_title("Each day in its own state")
+        name_kind(figure, PUBLIC, "heart transplants")
     return figure
 
 
@@ -167,6 +170,7 @@ def draw_rejections(rates: pd.DataFrame, level: float) -> Figure:
         Line2D([], [], label="by permutation: mean", **_PERMUTED),
         Line2D([], [], color=ALERT, linewidth=1.2, linestyle="--", label="what the test promises"),
     ]  # fmt: skip
+    name_kind(figure, SIMULATED, "how often an effect is found")
     figure.legend(handles=key, loc="outside lower center", ncols=1, handlelength=3)
     return figure
 
@@ -194,5 +198,6 @@ def draw_decomposition(parts: pd.DataFrame) -> Figure:
     axis.set(ylim=(places[-1] + 0.6, -0.6), xlabel="Share of draws in which an effect was found, and none exists")
     axis.axvline(0, color=QUIET, linewidth=0.8)
     axis.xaxis.set_major_formatter("{x:.0%}")
+    name_kind(figure, SIMULATED, "what makes the effect")
     figure.legend(loc="outside lower center", ncols=2)
     return figure

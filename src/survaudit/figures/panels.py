@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 
 from survaudit.cohort.panels import PANELS, Panel
 from survaudit.comparison import Comparison
@@ -22,6 +23,10 @@ from survaudit.survival import KaplanMeier
 
 _PRIOR_LINES = ("-", "--", "-.", ":")
 _LEVEL = 0.05
+# A median lies in bands of its own colour: without a white edge it would be lost in them.
+_HALO = [withStroke(linewidth=3.6, foreground="white")]
+# Where a legend lies over an axis, and so over no data.
+_OVER: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.5, "borderpad": 0}
 
 
 def draw_panel(comparison: Comparison, panel: Panel) -> Figure:
@@ -48,22 +53,30 @@ def _draw_comparison(axis: Axes, comparison: Comparison) -> None:
 
 def _statistics(comparison: Comparison) -> list[str]:
     """Return what stands over a panel: the test, the ratio, the medians and the difference of means."""
-    ratio, lower, upper = comparison.hazard_ratio
-    hazard = "not estimable" if np.isnan(ratio) else f"{ratio:.2f} ({lower:.2f} to {upper:.2f})"
+    first, second = (curve.label for curve in comparison.curves)
+    ratio, *limits = comparison.hazard_ratio
+    hazard = "not estimable"
+    if comparison.hazards is not None and not np.isnan(ratio):
+        hazard = f"{ratio:.2f} ({_interval(comparison.hazards.level, limits, 2)})"
     medians = ", ".join(
         f"{curve.label} " + ("not reached" if np.isnan(curve.median) else f"{curve.median / DAYS_PER_MONTH:.1f}")
         for curve in comparison.curves
     )
     gap = comparison.difference
-    estimate, lower_gap, upper_gap = (days / DAYS_PER_MONTH for days in (gap.estimate, gap.lower, gap.upper))
-    means = f"{estimate:.1f} ({lower_gap:.1f} to {upper_gap:.1f}) months"
-    second = comparison.curves[1].label
+    estimate, *limits = (days / DAYS_PER_MONTH for days in (gap.estimate, gap.lower, gap.upper))
+    means = f"{estimate:.1f} months ({_interval(gap.level, limits, 1)})"
     lines = [
-        f"log-rank P = {comparison.log_rank.p:.2g};  hazard ratio of {second} {hazard}",
+        f"log-rank P = {comparison.log_rank.p:.2g};  hazard ratio of {second} to {first} {hazard}",
         f"medians in months: {medians}",
-        f"difference of restricted means, to month {gap.tau_days / DAYS_PER_MONTH:.0f}: {means}",
+        f"restricted means to month {gap.tau_days / DAYS_PER_MONTH:.0f}, {second} less {first}: {means}",
     ]
-    return [line.replace(" -", " \N{MINUS SIGN}").replace("(-", "(\N{MINUS SIGN}") for line in lines]
+    return [line.replace(" -", " \N{MINUS SIGN}") for line in lines]
+
+
+def _interval(level: float, limits: Sequence[float], digits: int) -> str:
+    """Return an interval with its level, as papers print it."""
+    lower, upper = (f"{limit:.{digits}f}" for limit in limits)
+    return f"{100 * level:g}% CI {lower} to {upper}"
 
 
 def draw_groups(curves: Sequence[KaplanMeier], kind: str, title: str) -> Figure:
@@ -98,8 +111,8 @@ def draw_compatible(bands: pd.DataFrame, compared: Mapping[str, Compared], panel
     figure = Figure(figsize=(7.2, 3.9), layout="constrained")
     left, right = figure.subplots(1, 2)
     _draw_bands(left, bands)
-    left.legend(fontsize="small", loc="upper right", **ON_DATA)
-    left.set_title("Curves", fontsize=10)
+    left.legend(fontsize="small", labelspacing=0.3, **_OVER)
+    left.set_title("Curves", fontsize=10, pad=32)
     _draw_p_values(right, compared)
     name_kind(figure, "COMPATIBLE", panel.title, ", panel ")
     return figure
@@ -112,7 +125,7 @@ def _draw_bands(axis: Axes, bands: pd.DataFrame) -> None:
         for low, high, alpha in (("q05", "q95", 0.18), ("q25", "q75", 0.3)):
             axis.fill_between(months, rows[low], rows[high], step="post", color=style.colour, alpha=alpha, linewidth=0)
         axis.step(months, rows["q50"], where="post", color=style.colour, linestyle=style.line, linewidth=1.8,
-                  label=f"{group} (n = {rows['n'].iloc[0]})")  # fmt: skip
+                  label=f"{group} (n = {rows['n'].iloc[0]})", path_effects=_HALO)  # fmt: skip
     axis.set_xticks(nice_months(float(bands["time_days"].max()) / DAYS_PER_MONTH))
     axis.set(xlabel="Months", ylabel="Survival", ylim=(-0.02, 1.02))
     wear_kind(axis, "COMPATIBLE")
@@ -207,7 +220,6 @@ def _head(axis: Axes, letter: str, words: str) -> None:
     panel, lines = PANELS[letter], axis.get_legend_handles_labels()[0]
     title = f"{letter}   {panel.endpoint}: {panel.groups[0]} against {panel.groups[1]}"
     axis.set_title(title, fontsize=10, pad=19 + 13 * len(lines))
-    over: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.5, "borderpad": 0}
     axis.legend(
-        handles=lines, title=words, title_fontsize=8.5, fontsize=8.5, alignment="left", labelspacing=0.3, **over
+        handles=lines, title=words, title_fontsize=8.5, fontsize=8.5, alignment="left", labelspacing=0.3, **_OVER
     )

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from scipy import stats
 
-from survaudit.figures.style import ALERT, GROUP_STYLES, INK, QUIET, ink_on
+from survaudit.figures.style import ALERT, GROUP_STYLES, INK, QUIET, ink_on, name_kind
 
 # From what was simply read to what is missing: colour and letter say the same.
 STATE_STYLES = {
@@ -19,7 +19,7 @@ STATE_STYLES = {
     "no relapse recorded": ("#f3d9a4", "0"),
     "none, refractory": ("#d9b8e0", "–"),
     "not reported": ("#c75b6b", "?"),
-    "not assessed": ("#7d1f33", "?"),
+    "not assessed": ("#7d1f33", "n"),
 }
 
 
@@ -43,6 +43,7 @@ def draw_cell_states(states: dict[str, pd.DataFrame]) -> Figure:
         for state, (colour, letter) in STATE_STYLES.items()
         if state in present
     ]
+    name_kind(figure, "IDENTIFIED", "every cell")
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure
 
@@ -88,4 +89,5 @@ def draw_chi_square_and_p(chi_square: tuple[float, float], p: tuple[float, float
     note = "this chi-square has this P"
     axis.annotate(note, (np.mean(chi_square), crossing), (-10, -22), textcoords="offset points", ha="right")
     axis.set(xlabel="Log-rank chi-square, one degree of freedom", ylabel="P", xlim=(x[0], x[-1]))
+    name_kind(figure, "IDENTIFIED", "the printed pair")
     return figure

@@ -17,6 +17,8 @@ LABELS = {
     "cart1": "CART1",
     "cart2": "CART2",
     "percent": "%",
+    "above": "or above",
+    "below": "or below",
     "grade_3_4": "grade 3 or 4",
     "chi_square": "chi-square",
     "os_low": "OS, cut low",
@@ -79,7 +81,9 @@ def _numbers(numbers: Mapping[str, str]) -> str:
     """Return the numbers of a claim as a list, each with its name if there are several."""
     if not numbers:
         return '<span class="ledger-none">no number</span>'
-    names = {name: LABELS.get(name, name.replace("_", " ")) for name in numbers} if len(numbers) > 1 else {}
+    # The column says what a single number is, unless it has a unit or a side.
+    named = numbers if len(numbers) > 1 else [name for name in numbers if name in ("percent", "above", "below")]
+    names = {name: LABELS.get(name, name.replace("_", " ")) for name in named}
     items = [f"<li><b>{escape(text)}</b> {escape(names.get(name, ''))}</li>" for name, text in numbers.items()]
     return f"<ul>{''.join(items)}</ul>"
 

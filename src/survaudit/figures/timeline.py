@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
 
 from survaudit.cohort.schema import GROUPS, RELAPSES
-from survaudit.figures.style import DAYS_PER_MONTH, FAINT, GROUP_STYLES, INK, QUIET, place_patients
+from survaudit.figures.style import DAYS_PER_MONTH, FAINT, GROUP_STYLES, INK, QUIET, name_kind, place_patients
 
 # Marker and size of each dated event; shapes differ, so that grey is enough.
 _EVENTS = {
@@ -47,7 +47,7 @@ def draw_swimmers(events: pd.DataFrame, states: pd.DataFrame, *, calendar: bool)
     calendar : bool
         Whether time runs by the calendar, or from each patient's first infusion.
     """
-    figure = Figure(figsize=(7.2, 9.2), layout="constrained")
+    figure = Figure(figsize=(7.2, 10.4), layout="constrained")
     axis = figure.subplots()
     group = events.drop_duplicates("patient").set_index("patient")["group"]
     rows = place_patients(axis, {patient: str(group[patient]) for patient in patient_order(events)})
@@ -56,6 +56,7 @@ def draw_swimmers(events: pd.DataFrame, states: pd.DataFrame, *, calendar: bool)
         start = zero[patient] if calendar else None
         _draw_patient(axis, rows[int(str(patient))], own, states[states["patient"] == patient], start)
     _finish_swimmers(axis, calendar=calendar)
+    name_kind(figure, "IDENTIFIED", "dated events by the calendar" if calendar else "dated events since infusion")
     figure.legend(handles=_swimmer_key(), loc="outside lower center", ncols=2)
     return figure
 
@@ -89,8 +90,8 @@ def _draw_patient(axis: Axes, y: int, own: pd.DataFrame, states: pd.DataFrame, s
 def _write_response(axis: Axes, y: int, state: Mapping[Any, Any]) -> None:
     """Write the code of a response over the first infusion, or after a last event, where its line is but dots."""
     text, first = _RESPONSES.get(state["response"], ""), state["after"] == "first infusion"
-    label = axis.annotate(text, (_at(state["after_days"], None), y), (3, 7) if first else (7, 0), va="center",
-                          textcoords="offset points", fontsize=7.5)  # fmt: skip
+    label = axis.annotate(text, (_at(state["after_days"], None), y), (3, 8) if first else (7, 0), va="center",
+                          textcoords="offset points", fontsize=9)  # fmt: skip
     if text and not first:
         label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.6})
 
@@ -102,7 +103,7 @@ def _draw_undated_relapse(axis: Axes, y: int, state: Mapping[Any, Any], start: p
     marker, size = ("p", 11.5) if state["after"] == "transplantation" else ("D", 9)
     axis.plot(_at(days, start), y, marker, color=INK, markerfacecolor="white", markersize=size)
     axis.annotate("?", (_at(days, start), y), (0, -0.4), textcoords="offset points", ha="center", va="center",
-                  fontsize=6.5, fontweight="bold")  # fmt: skip
+                  fontsize=8, fontweight="bold")  # fmt: skip
 
 
 def _finish_swimmers(axis: Axes, *, calendar: bool) -> None:
@@ -191,6 +192,7 @@ def draw_flow(counts: Mapping[str, int]) -> Figure:
     axis.legend(loc="lower right")
     axis.set(xlim=(-0.3, 4.3), ylim=(-0.45, 4.45))
     axis.axis("off")
+    name_kind(figure, "IDENTIFIED", "ways through treatment")
     return figure
 
 
@@ -224,4 +226,5 @@ def draw_calendar(events: pd.DataFrame) -> Figure:
         start = start + counts[group]
     axis.set(ylabel="First infusions", xticks=list(counts.index))
     axis.legend()
+    name_kind(figure, "IDENTIFIED", "first infusions by year")
     return figure

@@ -103,5 +103,5 @@ def section_tables(found: Validation) -> list[FoldedTable]:
                 "Verdict": frame["verdict"],
             }
         ).reset_index(drop=True)
-        tables.append(FoldedTable(shown, f"{section}: {len(shown)} calls"))
+        tables.append(FoldedTable(shown, f"{section}: {len(shown)} call{'s' * (len(shown) > 1)}"))
     return tables
