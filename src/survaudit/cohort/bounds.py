@@ -179,7 +179,7 @@ def sensitivity(
     >>> table = sensitivity(read_supplement("data/raw").cohort, days=[183])
     >>> changed = table[table["changed"] & (table["endpoint"] == "OS")]
     >>> sorted(set(changed["assumption"]))
-    ['crs_death_within_days']
+    ['crs_death_of', 'crs_death_within_days']
     """
     base = assumptions or Assumptions()
     cases = [("none varied", "", base), *base.one_at_a_time()]

@@ -145,7 +145,7 @@ def split_counts(
     --------
     >>> edges, low, high = split_counts([1, 2, 2, 5], cut=2, bins=2)
     >>> edges.tolist(), low.tolist(), high.tolist()
-    ([1.0, 2.0, 3.0, 4.0, 5.0], [3, 0, 0, 0], [0, 0, 0, 1])
+    ([0.0, 2.0, 4.0, 6.0], [3, 0, 0], [0, 0, 1])
     """
     values = np.asarray(x, dtype=float)
     edges = _edges_at(values, cut, bins)
