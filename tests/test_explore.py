@@ -18,7 +18,7 @@ from lifelines import KaplanMeierFitter
 from lifelines.statistics import logrank_test
 from playwright.sync_api import Browser, CDPSession, Page, expect, sync_playwright
 from scipy import stats
-from test_browser import FLAGS, OVERFLOW, PHONES, THEMES, barriers, listed, reading
+from test_browser import FLAGS, OVERFLOW, PHONES, barriers_in_both_themes, listed, reading
 
 from survaudit import cutpoint, selection, survival
 from survaudit.errors import InputError
@@ -613,7 +613,7 @@ def test_moved_pages_have_no_barrier_and_fit_a_phone(chromium: Browser, site: Pa
         else:
             page.get_by_role("button", name="Draw to the next 1,000").click()
             expect(page.locator(".explore-card strong").first).to_have_text(re.compile(" of 1,000$"))
-        found = [barrier for theme in THEMES for barrier in (reader.take(theme), *barriers(page))[1:]]
+        found = barriers_in_both_themes(reader, page)
         found += page.evaluate(OVERFLOW)
         for control in page.locator(".explore :is(button, input, select)").all():
             control.focus()

@@ -203,8 +203,8 @@ def mrd_p_value(claim: Claim, evidence: Evidence) -> Finding:
     return Finding({"p": float(stats.chi2.sf(centre, 1))}, facts)
 
 
-def null_shares(evidence: Evidence) -> pd.DataFrame:
-    """Tabulate how often the best cut of a cohort without any effect reaches the printed chi-square.
+def null_shares(evidence: Evidence, chi2: float | None = None) -> pd.DataFrame:
+    """Tabulate how often the best cut of a cohort without any effect reaches a chi-square, or the printed one.
 
     What was allowed is not printed, so the least groups run from one patient to the smaller side of the
     published cut by either rule of inclusion, and the censoring from none to 60%, at random and
@@ -217,8 +217,9 @@ def null_shares(evidence: Evidence) -> pd.DataFrame:
     """
     mrd = evidence.supplement.patients["mrd_percent"]
     cut = float(evidence.claims["mrd-cut-point"].printed["percent"])
+    printed = float(evidence.claims["mrd-chi-square"].printed["chi_square"])
     table = null_table(
-        float(evidence.claims["mrd-chi-square"].printed["chi_square"]),
+        printed if chi2 is None else chi2,
         rng=np.random.default_rng(NULL_SEED),
         n=len(mrd),
         min_groups=range(1, int((mrd >= cut).sum()) + 1),
