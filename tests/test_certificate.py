@@ -14,7 +14,10 @@ from playwright.sync_api import Browser
 from test_browser import DESKTOP, PHONES, THEMES, barriers, browser, reading  # noqa: F401 - a fixture
 
 from survaudit.__main__ import main
-from survaudit.certificate import (
+from survaudit.cohort.tables import Supplement
+from survaudit.errors import SourceFileError
+from survaudit.figures.certificate import to_html
+from survaudit.ledger.certificate import (
     Certificate,
     Rebuild,
     SuiteResult,
@@ -24,12 +27,9 @@ from survaudit.certificate import (
     read_tests,
     to_json,
 )
-from survaudit.certificate_page import to_html
-from survaudit.claims import Claim
-from survaudit.cohort.tables import Supplement
-from survaudit.errors import SourceFileError
-from survaudit.fingerprints import fingerprints, sums_text
-from survaudit.ledger import Ledger, audit
+from survaudit.ledger.claims import Claim
+from survaudit.ledger.fingerprints import fingerprints, sums_text
+from survaudit.ledger.verdicts import Ledger, audit
 
 Certify = Callable[..., Certificate]
 

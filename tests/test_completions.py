@@ -18,7 +18,9 @@ from scipy import stats
 from survaudit.cohort.assumptions import READINGS, Assumptions
 from survaudit.cohort.panels import PANELS
 from survaudit.cohort.tables import Supplement
-from survaudit.completions import (
+from survaudit.errors import InputError
+from survaudit.follow_up.complete import read_synthetic, write_follow_up
+from survaudit.follow_up.completions import (
     FIRST,
     LEAST,
     NEVER,
@@ -31,10 +33,8 @@ from survaudit.completions import (
     structured_starts,
     write_extremes,
 )
-from survaudit.ensemble import PRIORS, compare_many, draw
-from survaudit.errors import InputError
-from survaudit.follow_up import read_synthetic, write_follow_up
-from survaudit.survival import log_rank
+from survaudit.follow_up.ensemble import PRIORS, compare_many, draw
+from survaudit.survival.curves import log_rank
 
 NAMES = [f"{letter}-{end}" for letter in PANELS for end in ("least", "greatest", "opposite")]
 # As printed in the caption: endpoint and the two groups of each panel.

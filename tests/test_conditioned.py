@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 from lifelines.statistics import logrank_test
 
-from survaudit.claims import half_unit, read_claims
 from survaudit.cohort.tables import Supplement
-from survaudit.conditioned import (
+from survaudit.cutpoint.scan import scan_one
+from survaudit.errors import InputError, SourceFileError
+from survaudit.follow_up.complete import write_follow_up
+from survaudit.follow_up.conditioned import (
     KEPT,
     LEAST_GROUPS,
     SPLITS,
@@ -26,12 +28,10 @@ from survaudit.conditioned import (
     read_conditioned,
     split_bands,
 )
-from survaudit.cutpoint import scan_one
-from survaudit.ensemble import PRIORS, draw
-from survaudit.ensemble_cuts import best_cuts
-from survaudit.errors import InputError, SourceFileError
-from survaudit.examples import example_of_figure_1, example_of_figure_2
-from survaudit.follow_up import write_follow_up
+from survaudit.follow_up.ensemble import PRIORS, draw
+from survaudit.follow_up.ensemble_cuts import best_cuts
+from survaudit.follow_up.examples import example_of_figure_1, example_of_figure_2
+from survaudit.ledger.claims import half_unit, read_claims
 
 FOLDER = Path("data/conditioned")
 EVERY = [(prior, endpoint, split) for prior in PRIORS for endpoint in ("LFS", "OS") for split in SPLITS]

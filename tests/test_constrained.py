@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from lifelines import KaplanMeierFitter
 from lifelines.statistics import logrank_test
 
-from survaudit.claims import Claim, Verdict, read_claims
 from survaudit.cohort.tables import Supplement
-from survaudit.constrained import constrain, medians_many, statements, values_of
-from survaudit.ensemble import PRIORS, Ensemble, bands, draw
 from survaudit.errors import ClaimError, InputError
 from survaudit.figures.constrained import draw_narrowed
-from survaudit.follow_up import SUPPLIED, FollowUp
-from survaudit.ledger import Ledger, audit
-from survaudit.supplied import Supplied
-from survaudit.survival import kaplan_meier
+from survaudit.follow_up.complete import SUPPLIED, FollowUp
+from survaudit.follow_up.ensemble import PRIORS, Ensemble, bands, draw
+from survaudit.follow_up.supplied import Supplied
+from survaudit.ledger.claims import Claim, Verdict, read_claims
+from survaudit.ledger.constrained import constrain, medians_many, statements, values_of
+from survaudit.ledger.verdicts import Ledger, audit
+from survaudit.survival.curves import kaplan_meier
 
 MONTH = 30.4375
 PROJECT = Path(__file__).resolve().parents[1]

@@ -15,8 +15,8 @@ from lifelines.datasets import load_gbsg2, load_lung
 from lifelines.statistics import logrank_test, multivariate_logrank_test
 from scipy import stats
 
-from survaudit import cutpoint
-from survaudit.cutpoint import scan_one, scan_one_permutation_variance, scan_two
+from survaudit.cutpoint import scan as cutpoint
+from survaudit.cutpoint.scan import scan_one, scan_one_permutation_variance, scan_two
 from survaudit.errors import InputError
 
 REFERENCE = Path(__file__).parents[1] / "data" / "reference"

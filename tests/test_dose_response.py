@@ -5,7 +5,7 @@ import pytest
 from lifelines.datasets import load_gbsg2
 from scipy import optimize, stats
 
-from survaudit.dose_response import linear_p, power_of_methods, spline_effect
+from survaudit.cutpoint.dose_response import linear_p, power_of_methods, spline_effect
 from survaudit.errors import InputError
 
 

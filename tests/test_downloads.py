@@ -25,12 +25,12 @@ from playwright.sync_api import Browser
 from previews import description
 from test_browser import DESKTOP, browser, reading  # noqa: F401 - a fixture
 
-from survaudit.claims import Claim
-from survaudit.comparison import curves_table
-from survaudit.ensemble import Compared, p_shares
 from survaudit.figures.tables import FrameTable
-from survaudit.ledger import Ledger
-from survaudit.survival import kaplan_meier
+from survaudit.follow_up.comparison import curves_table
+from survaudit.follow_up.ensemble import Compared, p_shares
+from survaudit.ledger.claims import Claim
+from survaudit.ledger.verdicts import Ledger
+from survaudit.survival.curves import kaplan_meier
 
 FRAME = pd.DataFrame({"patient": [1, 2], "share": [1 / 3, float("nan")], "words": ['a "quoted", one', "café"]})
 

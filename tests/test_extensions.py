@@ -11,8 +11,8 @@ import cache_key
 import pytest
 from printed import printed_number
 
-from survaudit.claims import Claim
 from survaudit.errors import ClaimError
+from survaudit.ledger.claims import Claim
 
 PAGE = """---
 jupytext:

@@ -22,8 +22,8 @@ from survaudit.figures.curves import nice_months
 from survaudit.figures.cuts import draw_split, draw_split_cohort
 from survaudit.figures.intervals import draw_bounds
 from survaudit.figures.style import DAYS_PER_MONTH, PUBLIC, SIMULATED, place_patients, wear_kind
-from survaudit.immortal import episodes, simon_makuch
-from survaudit.survival import kaplan_meier
+from survaudit.immortal.episodes import episodes, simon_makuch
+from survaudit.survival.curves import kaplan_meier
 
 COVARIATES: dict[str, list[float]] = {
     "a few": [0.0, 0.02, 3.0, 9.5, 9.9, 31.4, 65.3, 68.0, 71.9, 96.8],

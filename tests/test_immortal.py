@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 from lifelines.datasets import load_stanford_heart_transplants
 from scipy import optimize
 
-from survaudit._switch_kernels import permuted_p, switch_score
 from survaudit.errors import InputError
-from survaudit.hazards import cox
-from survaudit.immortal import (
+from survaudit.immortal._kernels import permuted_p, switch_score
+from survaudit.immortal.episodes import (
     Episodes,
     episodes,
     landmark,
@@ -28,7 +27,8 @@ from survaudit.immortal import (
     split_at_switch,
     time_dependent_cox,
 )
-from survaudit.survival import kaplan_meier, log_rank
+from survaudit.survival.curves import kaplan_meier, log_rank
+from survaudit.survival.hazards import cox
 
 REFERENCE = Path(__file__).resolve().parents[1] / "data" / "reference"
 R = {entry["id"]: entry["result"] for entry in json.loads((REFERENCE / "heart.json").read_text())["entries"]}

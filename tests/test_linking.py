@@ -14,13 +14,13 @@ from scipy import stats
 
 from survaudit.cohort.endpoints import EVENT_FREE, EVENT_KNOWN, End, Interval, endpoints
 from survaudit.cohort.tables import Supplement
-from survaudit.decoding import FollowUp
-from survaudit.digitised import check_clicks, click
 from survaudit.errors import InputError
-from survaudit.hazards import firth_cox
-from survaudit.linking import agree, compare_printed, match_endpoints, matchings, require_links
-from survaudit.reconstruct import Reconstruction, reconstruct
-from survaudit.survival import kaplan_meier, log_rank
+from survaudit.follow_up.decoding import FollowUp
+from survaudit.follow_up.digitised import check_clicks, click
+from survaudit.follow_up.linking import agree, compare_printed, match_endpoints, matchings, require_links
+from survaudit.follow_up.reconstruct import Reconstruction, reconstruct
+from survaudit.survival.curves import kaplan_meier, log_rank
+from survaudit.survival.hazards import firth_cox
 
 Row = tuple[float, int]
 

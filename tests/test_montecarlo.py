@@ -9,10 +9,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from survaudit.cutpoint import scan_one
+from survaudit.cutpoint.montecarlo import (
+    CHI_SQUARE,
+    KNOWN_EVENT,
+    KNOWN_TIME,
+    STUDIES,
+    N,
+    code_version,
+    pool_batches,
+    read_study,
+)
+from survaudit.cutpoint.scan import scan_one
 from survaudit.errors import SourceFileError
-from survaudit.ledger import Ledger
-from survaudit.montecarlo import CHI_SQUARE, KNOWN_EVENT, KNOWN_TIME, STUDIES, N, code_version, pool_batches, read_study
+from survaudit.ledger.verdicts import Ledger
 
 
 @pytest.fixture(scope="module")

@@ -15,16 +15,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from survaudit.__main__ import COMMANDS
-from survaudit.cohort import immortal_days
 from survaudit.cohort.assumptions import Assumptions
 from survaudit.cohort.endpoints import endpoints
 from survaudit.cohort.panels import PANELS
 from survaudit.cohort.tables import Supplement
+from survaudit.cutpoint.montecarlo import Study, code_version, read_study
 from survaudit.errors import InputError
-from survaudit.immortal import landmark, mantel_byar, permutation_p, split_at_switch
-from survaudit.ledger import Ledger
-from survaudit.montecarlo import Study, code_version, read_study
-from survaudit.no_effect import (
+from survaudit.immortal import guaranteed_days as immortal_days
+from survaudit.immortal.episodes import landmark, mantel_byar, permutation_p, split_at_switch
+from survaudit.immortal.no_effect import (
     LANDMARKS,
     Cohorts,
     Comparison,
@@ -37,7 +36,8 @@ from survaudit.no_effect import (
     shares,
     subsets,
 )
-from survaudit.no_effect_studies import BASE, CODE, GRID, RELAPSE_MEDIANS, studies, world
+from survaudit.immortal.no_effect_studies import BASE, CODE, GRID, RELAPSE_MEDIANS, studies, world
+from survaudit.ledger.verdicts import Ledger
 
 FOLLOW_UP = tuple(float(day) for day in range(300, 1700, 50))
 WAITS = (32.0, 47.0, 61.0, 105.0, 137.0)
@@ -175,7 +175,7 @@ def names_of(cohorts: Cohorts) -> dict[str, Comparison]:
 
 
 def chi_square(one: Comparison, k: int) -> float:
-    from survaudit._switch_kernels import switch_score
+    from survaudit.immortal._kernels import switch_score
 
     difference, variance = switch_score(one.time[k], one.event[k], one.switch[k], one.change[k])
     return difference**2 / variance if variance > 0 else 0.0
@@ -253,7 +253,7 @@ def test_a_cohort_without_two_groups_is_not_counted() -> None:
 
 def test_the_permutation_p_of_the_world_is_that_of_the_helper() -> None:
     """Both deal out the transplantations among those in remission; one cohort, many permutations."""
-    from survaudit._switch_kernels import permuted_p
+    from survaudit.immortal._kernels import permuted_p
 
     cohorts = draw_cohorts(World(FOLLOW_UP, WAITS), 1, np.random.default_rng(3))
     one = names_of(cohorts)["OS: Mantel-Byar by state of relapse"]

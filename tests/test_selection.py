@@ -18,18 +18,17 @@ from hypothesis import strategies as st
 from lifelines.datasets import load_gbsg2, load_lung
 from scipy import integrate, stats
 
-from survaudit._kernels import permuted_maxima
-from survaudit._ranked import rank_cohort
-from survaudit.corrections import integer_scores, union_bound
-from survaudit.cutpoint import (
+from survaudit.cutpoint._kernels import permuted_maxima
+from survaudit.cutpoint._ranked import rank_cohort
+from survaudit.cutpoint.corrections import integer_scores, union_bound
+from survaudit.cutpoint.scan import (
     LOG_RANK,
     PERMUTATION_VARIANCE,
     scan_one,
     scan_one_permutation_variance,
     scan_two,
 )
-from survaudit.errors import InputError
-from survaudit.selection import (
+from survaudit.cutpoint.selection import (
     KINDS,
     bonferroni,
     compare,
@@ -40,6 +39,7 @@ from survaudit.selection import (
     permutation_test,
     permuted,
 )
+from survaudit.errors import InputError
 
 REFERENCE = Path(__file__).parents[1] / "data" / "reference"
 ENTRIES = json.loads((REFERENCE / "cutpoint.json").read_text())["entries"]

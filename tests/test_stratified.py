@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from survaudit.cutpoint import scan_one
+from survaudit.cutpoint.scan import scan_one
+from survaudit.cutpoint.stratified import scan_stratified
 from survaudit.errors import InputError
-from survaudit.stratified import scan_stratified
 
 
 @pytest.fixture(scope="module")

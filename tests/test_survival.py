@@ -19,8 +19,7 @@ from lifelines.statistics import multivariate_logrank_test
 from scipy import optimize, stats
 
 from survaudit.errors import InputError
-from survaudit.hazards import cox, firth_cox, proportional_hazards
-from survaudit.survival import (
+from survaudit.survival.curves import (
     KaplanMeier,
     kaplan_meier,
     log_rank,
@@ -28,6 +27,7 @@ from survaudit.survival import (
     restricted_mean_difference,
     reverse_kaplan_meier,
 )
+from survaudit.survival.hazards import cox, firth_cox, proportional_hazards
 
 REFERENCE = Path(__file__).resolve().parents[1] / "data" / "reference"
 R = {entry["id"]: entry["result"] for entry in json.loads((REFERENCE / "survival.json").read_text())["entries"]}

@@ -16,9 +16,9 @@ from scipy import stats
 from survaudit.cohort.assumptions import READINGS, Assumptions
 from survaudit.cohort.panels import PANELS
 from survaudit.cohort.tables import Supplement
-from survaudit.ensemble import PRIORS, draw
 from survaudit.errors import InputError
-from survaudit.tipping import DELAYS, Tipping, tipping
+from survaudit.follow_up.ensemble import PRIORS, draw
+from survaudit.follow_up.tipping import DELAYS, Tipping, tipping
 
 
 @pytest.fixture(scope="module")

@@ -9,19 +9,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from survaudit.certificate import certify, read_rebuild, read_tests, to_json
-from survaudit.certificate_page import to_html
-from survaudit.claims import read_claims
 from survaudit.cohort.tables import Supplement, read_supplement, write_tidy
-from survaudit.completions import write_extremes
-from survaudit.conditioned import run_search
+from survaudit.cutpoint.montecarlo import run_studies
 from survaudit.errors import SourceFileError, SurvAuditError
-from survaudit.examples import write_examples
-from survaudit.fingerprints import SUMS, fingerprints, read_sums
-from survaudit.ledger import audit
-from survaudit.montecarlo import run_studies
-from survaudit.no_effect_studies import CODE, studies
-from survaudit.supplied import read_supplied, supplied_by_user, write_template
+from survaudit.figures.certificate import to_html
+from survaudit.follow_up.completions import write_extremes
+from survaudit.follow_up.conditioned import run_search
+from survaudit.follow_up.examples import write_examples
+from survaudit.follow_up.supplied import read_supplied, supplied_by_user, write_template
+from survaudit.immortal.no_effect_studies import CODE, studies
+from survaudit.ledger.certificate import certify, read_rebuild, read_tests, to_json
+from survaudit.ledger.claims import read_claims
+from survaudit.ledger.fingerprints import SUMS, fingerprints, read_sums
+from survaudit.ledger.verdicts import audit
 
 Record = TypeVar("Record")
 

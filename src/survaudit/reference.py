@@ -18,7 +18,7 @@ import pandas as pd
 from lifelines.datasets import load_gbsg2, load_lung
 
 from survaudit.errors import InputError
-from survaudit.survival import Floats
+from survaudit.survival.curves import Floats
 
 AGREES = "agrees"
 EXPLAINED = "explained"

@@ -19,8 +19,8 @@ import pandas as pd
 from lifelines.datasets import load_stanford_heart_transplants
 from scipy import stats
 
-from survaudit._ranked import RankedCohort, rank_cohort
-from survaudit.corrections import (
+from survaudit.cutpoint._ranked import RankedCohort, rank_cohort
+from survaudit.cutpoint.corrections import (
     bonferroni,
     conditional_gaussian,
     hothorn_lausen,
@@ -29,12 +29,13 @@ from survaudit.corrections import (
     miller_siegmund,
     union_bound,
 )
-from survaudit.cutpoint import CutScan, scan_one, scan_one_permutation_variance, scan_two
-from survaudit.digitised import check_clicks
+from survaudit.cutpoint.scan import CutScan, scan_one, scan_one_permutation_variance, scan_two
+from survaudit.cutpoint.selection import permuted
+from survaudit.cutpoint.stratified import scan_stratified
 from survaudit.errors import InputError
-from survaudit.hazards import Hazards, cox, firth_cox, proportional_hazards
-from survaudit.immortal import Episodes, episodes, landmark, mantel_byar, simon_makuch, time_dependent_cox
-from survaudit.reconstruct import Reconstruction, reconstruct
+from survaudit.follow_up.digitised import check_clicks
+from survaudit.follow_up.reconstruct import Reconstruction, reconstruct
+from survaudit.immortal.episodes import Episodes, episodes, landmark, mantel_byar, simon_makuch, time_dependent_cox
 from survaudit.reference import (
     DIFFERS,
     EXPLAINED,
@@ -46,9 +47,7 @@ from survaudit.reference import (
     read_data,
     read_entries,
 )
-from survaudit.selection import permuted
-from survaudit.stratified import scan_stratified
-from survaudit.survival import (
+from survaudit.survival.curves import (
     Floats,
     KaplanMeier,
     LogRank,
@@ -57,6 +56,7 @@ from survaudit.survival import (
     restricted_mean,
     restricted_mean_difference,
 )
+from survaudit.survival.hazards import Hazards, cox, firth_cox, proportional_hazards
 
 Entry = Mapping[str, Any]
 Counterparts = dict[str, Ours]

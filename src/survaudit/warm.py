@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from survaudit._many import log_rank_many, scan_many, split_chi2_many, survival_many
-from survaudit.constrained import medians_many
-from survaudit.cutpoint import PERMUTATION_VARIANCE, scan_two
-from survaudit.nulls import null_of_pattern, null_table
-from survaudit.selection import permutation_test
+from survaudit.cutpoint.nulls import null_of_pattern, null_table
+from survaudit.cutpoint.scan import PERMUTATION_VARIANCE, scan_two
+from survaudit.cutpoint.selection import permutation_test
+from survaudit.follow_up._many import log_rank_many, scan_many, split_chi2_many, survival_many
+from survaudit.ledger.constrained import medians_many
 
 
 def compile_kernels() -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from survaudit.figures.style import ALERT, GROUP_STYLES, INK, KIND_COLOURS, QUIET, ink_on, name_kind, wear_kind
-from survaudit.tipping import Tipping
+from survaudit.follow_up.tipping import Tipping
 
 
 def draw_ranges(extremes: pd.DataFrame, critical: float) -> Figure:

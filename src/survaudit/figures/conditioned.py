@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from survaudit.ensemble_cuts import BestCuts
 from survaudit.figures.curves import nice_months
 from survaudit.figures.cuts import HIGH, LOW
 from survaudit.figures.style import ALERT, DAYS_PER_MONTH, INK, ON_DATA, QUIET, name_kind, wear_kind
-from survaudit.rank_sets import RankSets
+from survaudit.follow_up.ensemble_cuts import BestCuts
+from survaudit.follow_up.rank_sets import RankSets
 
 # Line, marker and tone of each prior: where lines cross often, dashes alone cannot be followed.
 _LOOKS = (("-", "o", INK), ("--", "s", "#2f6f9f"), ("-.", "^", "#8a6100"), (":", "D", "#7a3b8f"))

@@ -28,8 +28,8 @@ from survaudit.figures.style import (
     name_kind,
     place_patients,
 )
-from survaudit.immortal import StateCurve
-from survaudit.survival import KaplanMeier
+from survaudit.immortal.episodes import StateCurve
+from survaudit.survival.curves import KaplanMeier
 
 NOT_SWITCHED, SWITCHED = GROUP_STYLES["CART1"], GROUP_STYLES["CART+HSCT"]
 _MARKS = {"transplanted": "^", "infused twice": "s"}

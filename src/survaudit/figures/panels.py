@@ -14,12 +14,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from survaudit.cohort.panels import PANELS, Panel
-from survaudit.comparison import Comparison
-from survaudit.ensemble import Compared
 from survaudit.figures.curves import draw_curves, nice_months
 from survaudit.figures.intervals import bounds_edge, bounds_key, draw_bounds_of
 from survaudit.figures.style import DAYS_PER_MONTH, GROUP_STYLES, INK, ON_DATA, QUIET, name_kind, wear_kind
-from survaudit.survival import KaplanMeier
+from survaudit.follow_up.comparison import Comparison
+from survaudit.follow_up.ensemble import Compared
+from survaudit.survival.curves import KaplanMeier
 
 _PRIOR_LINES = ("-", "--", "-.", ":")
 _LEVEL = 0.05
