@@ -143,7 +143,6 @@ SOURCES = {
     "cohort/describe.py:exact_test": "Freeman and Halton",
     "follow_up/comparison.py:curves_of": "Kaplan and Meier",
     "follow_up/comparison.py:compare_groups": "Mantel",
-    "ledger/constrained.py:constrain": "von Neumann",
     "cutpoint/corrections.py:bonferroni": "Bonferroni",
     "cutpoint/corrections.py:miller_siegmund": "Miller and Siegmund",
     "cutpoint/corrections.py:lausen_schumacher_1994": "Lausen",

@@ -24,8 +24,8 @@ from survaudit.ledger.claims import (
     half_unit,
     read_claims,
 )
-from survaudit.ledger.constrained import statements
 from survaudit.ledger.recompute import RECOMPUTATIONS
+from survaudit.ledger.statements import statements
 from survaudit.ledger.verdicts import Ledger, audit
 
 # The statements that the audit set out to check.

@@ -66,7 +66,7 @@ def test_no_room_is_larger_than_it_may_be() -> None:
     assert len(found) <= MOST_FILES
 
 
-MOST_LINES, MOST_FILES = 9_950, 84
+MOST_LINES, MOST_FILES = 9_870, 83
 
 
 def test_every_public_name_opens() -> None:

@@ -13,7 +13,6 @@ from survaudit.cutpoint.nulls import null_of_pattern, null_table
 from survaudit.cutpoint.scan import PERMUTATION_VARIANCE, scan_two
 from survaudit.cutpoint.selection import permutation_test
 from survaudit.follow_up._many import log_rank_many, scan_many, split_chi2_many, survival_many
-from survaudit.ledger.constrained import medians_many
 
 
 def compile_kernels() -> None:
@@ -31,4 +30,3 @@ def compile_kernels() -> None:
     survival_many(days, died, np.array([2, 5]))
     scan_many(days, died)
     split_chi2_many(days, died, x[None, :] > 3)
-    medians_many(days, died)

@@ -19,8 +19,8 @@ from survaudit.errors import ClaimError
 from survaudit.follow_up.complete import FollowUp
 from survaudit.follow_up.digitised import DAYS
 from survaudit.ledger.claims import Claim, Verdict, compare
-from survaudit.ledger.constrained import LOG_RANK_P, MEDIAN, UNITS, read_statement
 from survaudit.ledger.recompute import RECOMPUTATIONS, Evidence, Finding
+from survaudit.ledger.statements import LOG_RANK_P, MEDIAN, UNITS, read_statement
 from survaudit.survival.curves import kaplan_meier, log_rank
 
 

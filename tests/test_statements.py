@@ -1,4 +1,4 @@
-"""Follow-ups that agree with statements: against curves computed in fractions, other code, and plain counting."""
+"""Statements of a main text: read whole or refused, and settled by a supplied follow-up."""
 
 from __future__ import annotations
 
@@ -9,21 +9,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from lifelines import KaplanMeierFitter
 from lifelines.statistics import logrank_test
 
 from survaudit.cohort.tables import Supplement
 from survaudit.errors import ClaimError, InputError
-from survaudit.figures.constrained import draw_narrowed
 from survaudit.follow_up.complete import SUPPLIED, FollowUp
-from survaudit.follow_up.ensemble import PRIORS, Ensemble, bands, draw
+from survaudit.follow_up.ensemble import PRIORS, Ensemble, draw
 from survaudit.follow_up.supplied import Supplied
 from survaudit.ledger.claims import Claim, Verdict, read_claims
-from survaudit.ledger.constrained import constrain, medians_many, statements, values_of
+from survaudit.ledger.statements import statements
 from survaudit.ledger.verdicts import Ledger, audit
-from survaudit.survival.curves import kaplan_meier
 
 MONTH = 30.4375
 PROJECT = Path(__file__).resolve().parents[1]
@@ -73,97 +68,6 @@ def rows_of(ensemble: Ensemble, place: int, endpoint: str, group: str) -> list[t
     return [(int(day), bool(event)) for day, event in zip(own["time_days"], own["event"], strict=True)]
 
 
-# ------------------------------------------------------------------ the numbers themselves
-
-PATIENTS = st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=1, max_size=9)
-
-
-@given(PATIENTS)
-def test_medians_are_those_of_the_curve_in_fractions(patients: list[tuple[int, bool]]) -> None:
-    days, event = np.array(patients, dtype=np.int32).T
-    (found,) = medians_many(days[None], event[None].astype(bool))
-    assert found == fraction_median(patients)
-    theirs = kaplan_meier(days, event.astype(int)).median
-    assert found == (np.inf if np.isnan(theirs) else theirs)
-
-
-def test_many_follow_ups_each_keep_their_own_median() -> None:
-    rng = np.random.default_rng(2)
-    days, event = rng.integers(1, 30, (500, 8), dtype=np.int32), rng.random((500, 8)) < 0.7
-    expected = [
-        fraction_median(list(zip(d.tolist(), e.tolist(), strict=True))) for d, e in zip(days, event, strict=True)
-    ]
-    assert medians_many(days, event).tolist() == expected
-    assert np.isinf(expected).any()
-
-
-@pytest.mark.parametrize("endpoint", ["OS", "LFS"])
-def test_medians_of_an_ensemble(ensemble: Ensemble, invented: dict[str, Claim], endpoint: str) -> None:
-    (said,) = statements(claim(invented, {"value": "9"}, says="median", endpoint=endpoint, groups=["CART+HSCT"]))
-    expected = [fraction_median(rows_of(ensemble, place, endpoint, "CART+HSCT")) / MONTH for place in range(400)]
-    np.testing.assert_allclose(values_of(ensemble, said), expected, rtol=1e-12)
-
-
-@pytest.mark.parametrize("months", [6, 24, 60.5])
-def test_survival_at_a_time(ensemble: Ensemble, invented: dict[str, Claim], months: float) -> None:
-    options = {"says": "survival", "endpoint": "OS", "groups": ["CART1"], "months": months}
-    (said,) = statements(claim(invented, {"value": "50"}, **options))
-    for place, found in enumerate(values_of(ensemble, said)[:100]):
-        days, event = zip(*rows_of(ensemble, place, "OS", "CART1"), strict=True)
-        fitted = KaplanMeierFitter().fit(days, event)
-        expected = 100 * float(fitted.predict(months * MONTH))
-        if max(days) < months * MONTH and expected > 0:
-            assert np.isnan(found)  # nobody was observed so long, and no paper could print it
-        else:
-            assert found == pytest.approx(expected)
-
-
-def test_log_rank_p(ensemble: Ensemble, invented: dict[str, Claim]) -> None:
-    groups = ["CART2", "CART1"]
-    (said,) = statements(claim(invented, {"below": "0.05"}, says="log-rank P", endpoint="LFS", groups=groups))
-    for place, found in enumerate(values_of(ensemble, said)[:100]):
-        (first, died), (second, fell) = (zip(*rows_of(ensemble, place, "LFS", group), strict=True) for group in groups)
-        assert found == pytest.approx(logrank_test(first, second, died, fell).p_value)
-
-
-# ------------------------------------------------------------------ keeping
-
-
-def test_kept_are_exactly_the_follow_ups_in_which_all_comes_out(ensemble: Ensemble, invented: dict[str, Claim]) -> None:
-    found = constrain(ensemble, statements(invented))
-    plain = []
-    for place in range(len(ensemble)):
-        median = fraction_median(rows_of(ensemble, place, "LFS", "CART+HSCT"))
-        alive = [level for day, level in fraction_curve(rows_of(ensemble, place, "OS", "CART1")) if day <= 24 * MONTH]
-        (first, died), (second, fell) = (
-            zip(*rows_of(ensemble, place, "LFS", group), strict=True) for group in ("CART1", "CART+HSCT")
-        )
-        p = logrank_test(first, second, died, fell).p_value
-        longest = max(day for day, _ in rows_of(ensemble, place, "OS", "CART1"))
-        low = bool(alive) and alive[-1] <= Fraction(1, 2) and (longest >= 24 * MONTH or alive[-1] == 0)
-        plain.append((12 * MONTH <= median <= 24 * MONTH, low, p <= 0.05))
-    each = np.array(plain)
-    assert found.agreeing == tuple(each.sum(axis=0))
-    assert found.after == tuple(np.logical_and.accumulate(each, axis=1).sum(axis=0))
-    kept = np.flatnonzero(each.all(axis=1))
-    assert found.kept == len(kept) > 0
-    np.testing.assert_array_equal(found.ensemble.days["LFS"], ensemble.days["LFS"][kept])
-    np.testing.assert_array_equal(found.ensemble.event["OS"], ensemble.event["OS"][kept])
-    frame = found.to_frame()
-    assert frame["and all before"].iloc[-1] == found.kept
-    assert frame["invented"].all()
-    assert found.drawn == len(ensemble) == 400
-
-
-def test_the_order_of_statements_changes_nothing_but_the_counts_between(
-    ensemble: Ensemble, invented: dict[str, Claim]
-) -> None:
-    said = statements(invented)
-    one, other = constrain(ensemble, said), constrain(ensemble, said[::-1])
-    np.testing.assert_array_equal(one.ensemble.cut_off, other.ensemble.cut_off)
-    assert one.agreeing == other.agreeing[::-1]
-
-
 @pytest.mark.parametrize(
     ("printed", "inside", "outside"),
     [
@@ -180,29 +84,6 @@ def test_what_agrees_follows_from_the_print(
     (said,) = statements(claim(invented, printed, says="median", endpoint="OS", groups=["CART1"]))
     assert said.agrees(np.array(inside)).all()
     assert not said.agrees(np.array([*outside, np.nan])).any()
-
-
-def test_statements_that_no_follow_up_meets_are_told_with_their_counts(
-    ensemble: Ensemble, invented: dict[str, Claim]
-) -> None:
-    never = claim(invented, {"below": "1"}, says="median", endpoint="LFS", groups=["CART+HSCT"])
-    with pytest.raises(InputError, match=r"no follow-up of 400 .* one 0\), expected some"):
-        constrain(ensemble, statements({**invented, **never}))
-    with pytest.raises(InputError, match="expected one or more"):
-        constrain(ensemble, ())
-
-
-def test_the_figure_shows_the_bands_with_and_without(ensemble: Ensemble, invented: dict[str, Claim]) -> None:
-    grid, groups = np.arange(0, 1200, 100), ("CART1", "CART+HSCT")
-    kept = constrain(ensemble, statements(invented)).ensemble
-    before, after = (bands(part, "OS", groups, grid) for part in (ensemble, kept))
-    figure = draw_narrowed(before, after, groups, "a title")
-    assert figure.get_suptitle() == "COMPATIBLE: a title"
-    for axis, group in zip(figure.axes, groups, strict=True):
-        drawn = [line.get_ydata() for line in axis.lines]
-        expected = [(after, "q50"), (before, "q05"), (before, "q50"), (before, "q95")]
-        for line, (table, quantile) in zip(drawn, expected, strict=True):
-            np.testing.assert_array_equal(line, table.loc[table["group"] == group, quantile])
 
 
 # ------------------------------------------------------------------ reading them
@@ -240,6 +121,18 @@ def test_the_example_is_marked_as_invented_wherever_it_is_read(invented: dict[st
 # ------------------------------------------------------------------ in the ledger
 
 
+def all_come_out(ensemble: Ensemble, place: int) -> bool:
+    """Whether the three invented statements hold in one follow-up, by plain counting."""
+    median = fraction_median(rows_of(ensemble, place, "LFS", "CART+HSCT"))
+    alive = [level for day, level in fraction_curve(rows_of(ensemble, place, "OS", "CART1")) if day <= 24 * MONTH]
+    (first, died), (second, fell) = (
+        zip(*rows_of(ensemble, place, "LFS", group), strict=True) for group in ("CART1", "CART+HSCT")
+    )
+    longest = max(day for day, _ in rows_of(ensemble, place, "OS", "CART1"))
+    low = bool(alive) and alive[-1] <= Fraction(1, 2) and (longest >= 24 * MONTH or alive[-1] == 0)
+    return 12 * MONTH <= median <= 24 * MONTH and low and logrank_test(first, second, died, fell).p_value <= 0.05
+
+
 def judged(supplement: Supplement, claims: dict[str, Claim], table: pd.DataFrame) -> Ledger:
     return audit(supplement, claims, Supplied(FollowUp(SUPPLIED, table), (), "test", "0"))
 
@@ -253,8 +146,8 @@ def test_without_follow_up_statements_are_not_derivable(supplement: Supplement, 
 def test_a_supplied_follow_up_settles_statements(
     supplement: Supplement, ensemble: Ensemble, invented: dict[str, Claim]
 ) -> None:
-    found = constrain(ensemble, statements(invented))
-    table = found.ensemble.follow_up(0, "test").table
+    inside = next(place for place in range(400) if all_come_out(ensemble, place))
+    table = ensemble.follow_up(inside, "test").table
     assert {row.verdict for row in judged(supplement, invented, table).rows} == {Verdict.REPRODUCED}
     outside = next(place for place in range(400) if fraction_median(rows_of(ensemble, place, "LFS", "CART+HSCT")) < 300)
     ledger = judged(supplement, invented, ensemble.follow_up(outside, "test").table)
