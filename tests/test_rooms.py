@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from lifelines.datasets import load_gbsg2
+from lifelines.statistics import logrank_test
 
 PROJECT = Path(__file__).resolve().parents[1]
 MODULE = PROJECT / "src" / "survaudit"
@@ -82,3 +85,19 @@ def test_the_front_door_loads_no_more_than_is_asked_for() -> None:
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "survaudit.cutpoint.scan" in loaded
     assert [name for name in loaded if name.startswith(("survaudit.cohort", "survaudit.ledger"))] == []
+
+
+def test_the_example_of_the_readme_runs() -> None:
+    """On R's GBSG2: the statistic at the best cut is the two-group test of lifelines there."""
+    (code,) = re.findall(r"```python\n(.*?)```", (PROJECT / "README.md").read_text(), flags=re.DOTALL)
+    trial = load_gbsg2()
+    names: dict[str, object] = {
+        "frame": trial.assign(marker=trial["age"], time_days=trial["time"], event=trial["cens"])
+    }
+    exec(code, names)
+    scan, corrected, figure = names["scan"], names["corrected"], names["figure"]
+    low = trial["age"] <= scan.best.cut
+    theirs = logrank_test(trial["time"][low], trial["time"][~low], trial["cens"][low], trial["cens"][~low])
+    assert scan.best.chi2 == pytest.approx(theirs.test_statistic)
+    assert corrected.query("method == 'permutation'")["p"].min() > scan.best.p
+    assert len(figure.axes) == 3

@@ -15,6 +15,7 @@ _ROOM_OF = {
     "cohort.tables": ("read_supplement",),
     "survival.curves": ("kaplan_meier", "log_rank", "restricted_mean", "reverse_kaplan_meier"),
     "survival.hazards": ("cox", "firth_cox", "proportional_hazards"),
+    "cutpoint.explore": ("curves_at", "every_cut"),
     "cutpoint.scan": ("scan_one_permutation_variance", "scan_two"),
     "cutpoint.selection": ("permutation_test",),
     "cutpoint.stability": ("bootstrap_cuts",),
@@ -25,6 +26,7 @@ _ROOM_OF = {
     "follow_up.reconstruct": ("reconstruct",),
     "follow_up.supplied": ("read_supplied",),
     "ledger.claims": ("read_claims",),
+    "figures.cuts": ("draw_cut_figure",),
     "ledger.verdicts": ("audit",),
 }
 _PLACE = {name: (room, name) for room, names in _ROOM_OF.items() for name in names} | {

@@ -105,12 +105,39 @@ def every_cut(
     total = len(maxima)
     reached = maxima[:, None] >= scan.chi2 * (1 - TIE_TOLERANCE)
     values, days, status = np.asarray(x, dtype=float), np.asarray(time_days), np.asarray(event)
-    sides = ((values <= cut, values > cut) for cut in scan.cut)
-    curves = tuple(
-        (kaplan_meier(days[low], status[low], label="low"), kaplan_meier(days[high], status[high], label="high"))
-        for low, high in sides
-    )
+    curves = tuple(curves_at(values, days, status, float(cut)) for cut in scan.cut)
     # Above the critical value at most so many maxima are left; with few permutations, not even none is few enough.
     few = int(LEVEL * (1 + total))
     critical = float(np.append(np.inf, np.sort(maxima)[::-1])[few])
     return EveryCut(scan, (1 + reached.sum(axis=0)) / (1 + total), critical, total, values, curves)
+
+
+def curves_at(x: ArrayLike, time_days: ArrayLike, event: ArrayLike, cut: float) -> tuple[KaplanMeier, KaplanMeier]:
+    """Return the survival curves of the two sides of a cut (Kaplan and Meier 1958).
+
+    Parameters
+    ----------
+    x, time_days, event : array_like, shape (n,)
+        As in `cutpoint.scan.scan_one`.
+    cut : float
+        Low is x <= cut.
+
+    Returns
+    -------
+    (KaplanMeier, KaplanMeier)
+        Of the low and of the high side.
+
+    Raises
+    ------
+    InputError
+        If a side is empty, or the times and events of one are no follow-up.
+
+    Examples
+    --------
+    >>> low, high = curves_at([1, 2, 3, 4], [50, 40, 30, 20], [1, 1, 0, 1], cut=1)
+    >>> low.n, high.n
+    (1, 3)
+    """
+    values, days, status = np.asarray(x, dtype=float), np.asarray(time_days), np.asarray(event)
+    low, high = values <= cut, values > cut
+    return kaplan_meier(days[low], status[low], label="low"), kaplan_meier(days[high], status[high], label="high")
