@@ -170,8 +170,6 @@ SOURCES = {
     "immortal/episodes.py:permutation_p": "Mantel and Byar",
     "immortal/episodes.py:simon_makuch": "Simon and Makuch",
     "immortal/episodes.py:time_dependent_cox": "Crowley and Hu",
-    "follow_up/linking.py:compare_printed": "Mantel",
-    "follow_up/linking.py:match_endpoints": "Kuhn",
     "follow_up/linking.py:matchings": "Ryser",
     "immortal/no_effect.py:comparisons": "Mantel and Byar",
     "immortal/no_effect.py:draw_cohorts": "Fix and Neyman",
