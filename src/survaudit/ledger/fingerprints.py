@@ -49,7 +49,7 @@ def source_fingerprints(project: Path) -> dict[str, str]:
     Examples
     --------
     >>> found = source_fingerprints(Path("."))
-    >>> {"data/claims.yml", "src/survaudit/fingerprints.py"} <= set(found)
+    >>> {"data/claims.yml", "src/survaudit/ledger/fingerprints.py"} <= set(found)
     True
     """
     found = {}
