@@ -297,16 +297,6 @@ def test_a_spline_is_given_at_every_point_with_the_patients(site: Path) -> None:
         assert with_column(tables, covariate)[covariate].equals(x)
 
 
-def test_bands_are_given_without_and_with_the_statements(site: Path) -> None:
-    (bands,) = behind(site, "notebooks/11_your_own_follow_up", "fig-narrowed").values()
-    days = bands.groupby(["statements", "group"])["time_days"]
-    assert days.ngroups == 4
-    assert (days.agg(["min", "max", "nunique"]) == [0, 1480, 149]).all(axis=None)
-    # The median of CART1 ends lower with the statements: the text beside the figure says so.
-    ends = bands[bands["group"] == "CART1"].groupby("statements")["q95"].last()
-    assert ends["with"] < ends["without"]
-
-
 def test_reconstructed_times_are_given_as_they_are_drawn(site: Path) -> None:
     tables = behind(site, "notebooks/11_your_own_follow_up", "fig-reconstruction")
     times = with_column(tables, "arm", "time_days")
