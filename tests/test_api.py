@@ -129,9 +129,6 @@ NOT_SCIENTIFIC = {
 }
 WITHOUT_EXAMPLE = {
     "follow_up/completions.py:write_extremes": "searches for seconds a panel; `attainable_range` has an example",
-    "follow_up/conditioned.py:search": "draws blocks of 100,000; `block_of` and `matches` have examples",
-    "follow_up/conditioned.py:run_search": "takes an hour or more",
-    "follow_up/conditioned.py:write_manifest": "stands in the example of `write_conditioned`",
     "follow_up/supplied.py:supplied_by_user": "depends on the environment; `read_supplied` has an example",
     "follow_up/supplied.py:current_follow_up": "depends on the environment; `read_synthetic` has an example",
     "warm.py:compile_kernels": "compiles for a minute where nothing is kept",

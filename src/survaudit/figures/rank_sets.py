@@ -1,18 +1,16 @@
-"""Figures of follow-ups around the published cut-point: which cut they choose, and what the chosen look like."""
+"""Which cut follow-ups choose, and the orders of events that print the published chi-square."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from survaudit.figures.curves import nice_months
 from survaudit.figures.cuts import HIGH, LOW
-from survaudit.figures.style import ALERT, DAYS_PER_MONTH, INK, ON_DATA, QUIET, name_kind, wear_kind
+from survaudit.figures.style import ALERT, INK, QUIET, name_kind, wear_kind
 from survaudit.follow_up.ensemble_cuts import BestCuts
 from survaudit.follow_up.rank_sets import RankSets
 
@@ -76,32 +74,4 @@ def draw_rank_sets(sets: RankSets, attainable: NDArray[np.bool_]) -> Figure:
     ]
     figure.legend(handles=key, loc="outside lower center", ncols=3, fontsize="small")
     wear_kind(axis, "COMPATIBLE")
-    return figure
-
-
-def draw_conditioned(bands: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draw the curves of low and high over the follow-ups that match the claim, one axis an endpoint.
-
-    Parameters
-    ----------
-    bands : mapping of str to pandas.DataFrame
-        By title, what ``conditioned.split_bands`` returns.
-    """
-    figure = Figure(figsize=(7.2, 3.9), layout="constrained")
-    axes = figure.subplots(1, len(bands), sharey=True)
-    for axis, (title, table) in zip(axes, bands.items(), strict=True):
-        for group, style in (("low", LOW), ("high", HIGH)):
-            rows = table[table["group"] == group]
-            months = rows["time_days"] / DAYS_PER_MONTH
-            axis.fill_between(
-                months, rows["q05"], rows["q95"], step="post", color=style.colour, alpha=0.25, linewidth=0
-            )
-            label = f"{group} (n = {rows['n'].iloc[0]})"
-            axis.step(months, rows["q50"], where="post", color=style.colour, linestyle=style.line, label=label)
-        axis.set_xticks(nice_months(float(table["time_days"].max()) / DAYS_PER_MONTH))
-        axis.set(xlabel="Months", title=title, ylim=(-0.02, 1.02))
-        axis.legend(fontsize="small", loc="upper right", **ON_DATA)
-        wear_kind(axis, "COMPATIBLE")
-    axes[0].set_ylabel("Survival")
-    name_kind(figure, "COMPATIBLE", "chosen for the published cut-point")
     return figure
