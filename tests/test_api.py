@@ -128,7 +128,6 @@ NOT_SCIENTIFIC = {
     "figures/": "draws, and computes nothing",
 }
 WITHOUT_EXAMPLE = {
-    "follow_up/completions.py:write_extremes": "searches for seconds a panel; `attainable_range` has an example",
     "follow_up/supplied.py:supplied_by_user": "depends on the environment; `read_supplied` has an example",
     "follow_up/supplied.py:current_follow_up": "depends on the environment; `read_synthetic` has an example",
     "warm.py:compile_kernels": "compiles for a minute where nothing is kept",

@@ -351,15 +351,6 @@ def test_a_panel_gives_the_distribution_of_p_that_its_text_tells(site: Path, let
     assert with_column(tables, "q05").groupby("group")["time_days"].max().tolist() == [1480, 1480]
 
 
-def test_all_six_panels_of_bounds_are_given_over_all_days(site: Path) -> None:
-    every = with_column(behind(site, page_of("c"), "fig-six-identified"), "panel")
-    assert every.groupby("panel")["group"].nunique().tolist() == [2] * 6
-    for letter in PANELS:
-        (own,) = behind(site, page_of(letter), f"fig-panel-{letter}-identified").values()
-        here = every[every["panel"] == letter.upper()].drop(columns="panel").reset_index(drop=True)
-        pd.testing.assert_frame_equal(here, own, check_exact=True)
-
-
 def test_points_of_curves_start_at_one_and_tell_the_curves_apart() -> None:
     days, event = pd.Series([3.0, 5.0, 5.0, 8.0, 0.0, 4.0]), pd.Series([1, 1, 0, 0, 1, 1])
     group = pd.Series(["a", "a", "a", "a", "b", "b"])

@@ -13,7 +13,6 @@ from survaudit.cohort.tables import Supplement, read_supplement, write_tidy
 from survaudit.cutpoint.montecarlo import run_studies
 from survaudit.errors import SourceFileError, SurvAuditError
 from survaudit.figures.certificate import to_html
-from survaudit.follow_up.completions import write_extremes
 from survaudit.follow_up.examples import write_examples
 from survaudit.follow_up.supplied import read_supplied, supplied_by_user, write_template
 from survaudit.immortal.no_effect_studies import CODE, studies
@@ -98,8 +97,6 @@ def write_synthetic(data: Path) -> int:
     cohort = read_supplement(data / "raw").cohort
     write_examples(cohort, data / "synthetic")
     print(f"wrote the worked examples to {data / 'synthetic'}")
-    for path in write_extremes(cohort, data / "synthetic" / "extremes"):
-        print(f"wrote {path}")
     return 0
 
 

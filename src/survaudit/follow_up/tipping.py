@@ -9,11 +9,12 @@ of missing data (Yan, Lee and Li, 2009).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.extensions import ExtensionArray
 from scipy import stats
 
 from survaudit.cohort.assumptions import ANTIGEN_AFTER_HSCT, INFUSION, Assumptions
@@ -29,66 +30,6 @@ DELAYS = (30, 60, 90, 180, 365, 730)
 LEVEL = 0.05
 
 
-@dataclass(frozen=True, eq=False)
-class Tipping:
-    """A panel's log-rank test as more of the transplanted patients relapse, sooner or later.
-
-    Attributes
-    ----------
-    panel, prior : str
-        The letter, and from where the other group's follow-ups were drawn.
-    n : (int, int)
-        Patients of the other group and of CART+HSCT.
-    delays : array of int, shape (d,)
-        Days from transplantation to relapse.
-    significant : array of shape (n[1] + 1, d)
-        Prior predictive share of follow-ups with fewer events than expected in CART+HSCT and P below
-        ``level``; row k is for k relapses.
-    better, worse : array of the same shape
-        Share with fewer, and with more events than expected in CART+HSCT, whatever the P.
-    median_chi2 : array of the same shape
-    draws : int
-    level : float
-    method, convention, units, kind : str
-    """
-
-    panel: str
-    prior: str
-    n: tuple[int, int]
-    delays: Ints
-    significant: Floats
-    better: Floats
-    worse: Floats
-    median_chi2: Floats
-    draws: int
-    level: float = LEVEL
-    method: str = "log-rank, hypergeometric variance"
-    convention: str = "a relapse that would come after the cut-off is recorded on its day"
-    units: str = "days"
-    kind: str = "COMPATIBLE"
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row a number of relapses and delay."""
-        relapses, delay = np.indices(self.significant.shape)
-        names = ("significant", "better", "worse", "median_chi2")
-        cells = {name: getattr(self, name).ravel() for name in names}
-        told = {"panel": self.panel, "prior": self.prior, "relapses": relapses.ravel()}
-        return pd.DataFrame(told | {"delay_days": self.delays[delay.ravel()]} | cells | {"draws": self.draws})
-
-    def points(self) -> pd.DataFrame:
-        """Return, for each delay, the least numbers of relapses that turn the comparison; missing if none does.
-
-        ``advantage_lost`` is where a significant advantage is left in fewer than half of the follow-ups,
-        ``reversed`` where CART+HSCT has more events than expected in half of them or more.
-        """
-        turned = {"advantage_lost": self.significant < 0.5, "reversed": self.worse >= 0.5}
-        points = {
-            name: pd.array([int(column.argmax()) if column.any() else pd.NA for column in where.T], dtype="Int64")
-            for name, where in turned.items()
-        }
-        return pd.DataFrame({"panel": self.panel, "prior": self.prior, "delay_days": self.delays} | points)
-
-
 def tipping(
     cohort: pd.DataFrame,
     panel: Panel,
@@ -98,7 +39,7 @@ def tipping(
     draws: int = 1000,
     delays: Sequence[int] = DELAYS,
     assumptions: Assumptions | None = None,
-) -> Tipping:
+) -> pd.DataFrame:
     """Let none to all of the transplanted patients relapse, each so many days after transplantation.
 
     In every follow-up the patients who relapse are the first of a random order, so that more relapses
@@ -117,7 +58,7 @@ def tipping(
     rng : numpy.random.Generator
         Source of the draws.
     draws : int
-        Follow-ups; all cells share them.
+        Follow-ups; all numbers and delays share them.
     delays : sequence of int
         Days from transplantation to relapse, from 1 on.
     assumptions : Assumptions, optional
@@ -126,7 +67,11 @@ def tipping(
 
     Returns
     -------
-    Tipping
+    pandas.DataFrame
+        One row a delay: ``panel``, ``prior``, ``delay_days`` and the least numbers of relapses that turn the
+        comparison, missing if none does. ``advantage_lost`` is where fewer than half of the follow-ups have fewer
+        events than expected in CART+HSCT and P below 0.05, ``reversed`` where half or more have more events than
+        expected. Prior predictive.
 
     Raises
     ------
@@ -145,39 +90,49 @@ def tipping(
     >>> from survaudit.cohort.tables import read_supplement
     >>> from survaudit.follow_up.ensemble import PRIORS
     >>> cohort = read_supplement("data/raw").cohort
-    >>> found = tipping(cohort, PANELS["D"], PRIORS["wide"], np.random.default_rng(1), draws=200)
-    >>> found.significant.shape, bool((np.diff(found.better, axis=0) <= 0).all())
-    ((11, 6), True)
+    >>> found = tipping(cohort, PANELS["C"], PRIORS["wide"], np.random.default_rng(1), draws=200, delays=[30, 730])
+    >>> found[["delay_days", "advantage_lost", "reversed"]].to_numpy(na_value=-1).tolist()
+    [[30, 5, 9], [730, -1, -1]]
     """
     _check(panel, delays)
     chosen = replace(assumptions or Assumptions(), cd19_reading=ANTIGEN_AFTER_HSCT)
     ensemble = draw(cohort, prior, rng, draws=draws, assumptions=chosen)
+    excess, chi2 = _tests(cohort, panel, ensemble, rng, delays=delays, assumptions=chosen)
+    significant = ((excess < 0) & (stats.chi2.sf(chi2, 1) < LEVEL)).mean(axis=2)
+    worse = (excess > 0).mean(axis=2)
+    told = {"panel": panel.letter, "prior": prior.name, "delay_days": list(delays)}
+    return pd.DataFrame(told | {"advantage_lost": _least(significant < 0.5), "reversed": _least(worse >= 0.5)})
+
+
+def _tests(
+    cohort: pd.DataFrame,
+    panel: Panel,
+    ensemble: Ensemble,
+    rng: np.random.Generator,
+    *,
+    delays: Sequence[int],
+    assumptions: Assumptions,
+) -> tuple[Floats, Floats]:
+    """Return excess of events in CART+HSCT and chi-square, shape (relapses + 1, delays, draws)."""
     members = [ensemble.members(LFS, group) for group in panel.groups]
     both = members[0] | members[1]
-    second, count = members[1][both], int(members[1].sum())
-    transplanted, end = _days(cohort, ensemble, members[1], chosen)
+    second, count, draws = members[1][both], int(members[1].sum()), len(ensemble)
+    transplanted, end = _days(cohort, ensemble, members[1], assumptions)
     # The place of each patient in a random order: the k first are those with a place below k.
     place = rng.permuted(np.tile(np.arange(count), (draws, 1)), axis=1)
     days, event = ensemble.days[LFS][:, both], ensemble.event[LFS][:, both]
-    shape = (count + 1, len(delays))
-    excess, chi2 = np.empty((*shape, draws)), np.empty((*shape, draws))
-    for k, d in np.ndindex(*shape):
+    excess, chi2 = np.empty((2, count + 1, len(delays), draws))
+    for k, d in np.ndindex(count + 1, len(delays)):
         event[:, second] = place < k
         days[:, second] = np.where(place < k, np.minimum(transplanted + delays[d], end), end)
         excess[k, d], variance = log_rank_many(days, event, second)
         chi2[k, d] = np.divide(excess[k, d] ** 2, variance, out=np.zeros(draws), where=variance > 0)
-    significant = (excess < 0) & (stats.chi2.sf(chi2, 1) < LEVEL)
-    return Tipping(
-        panel=panel.letter,
-        prior=prior.name,
-        n=(int(members[0].sum()), count),
-        delays=np.array(delays),
-        significant=significant.mean(axis=2),
-        better=(excess < 0).mean(axis=2),
-        worse=(excess > 0).mean(axis=2),
-        median_chi2=np.median(chi2, axis=2),
-        draws=draws,
-    )
+    return excess, chi2
+
+
+def _least(turned: NDArray[np.bool_]) -> ExtensionArray:
+    """Return the first row that is true in each column; missing if none is."""
+    return pd.array([int(column.argmax()) if column.any() else pd.NA for column in turned.T], dtype="Int64")
 
 
 def _check(panel: Panel, delays: Sequence[int]) -> None:
