@@ -110,8 +110,6 @@ WITHOUT_RAISES = {
 WITHOUT_PARAMETERS = {
     "ledger/recompute.py": BY_THE_LEDGER,
     "ledger/recompute_follow_up.py": BY_THE_LEDGER,
-    "validation.py": "called by name, all with an entry of R and its data",
-    "reference.py": KEPT,
     "cutpoint/montecarlo.py": KEPT,
     "ledger/certificate.py": KEPT,
     "figures/": "what is drawn, and where; no figure enters a result",
@@ -119,8 +117,6 @@ WITHOUT_PARAMETERS = {
 NOT_SCIENTIFIC = {
     "ledger/recompute.py": "its example is the ledger, which the book prints whole",
     "ledger/recompute_follow_up.py": "as recompute.py, and only for a user's follow-up",
-    "validation.py": "its example is the chapter on R, which lists each call with both results",
-    "reference.py": KEPT,
     "cutpoint/montecarlo.py": KEPT,
     "ledger/certificate.py": KEPT,
     "figures/certificate.py": KEPT,

@@ -141,6 +141,8 @@ def books(tmp_path_factory: pytest.TempPathFactory, project: Path, supplement: S
     shutil.copytree(project / "data" / "raw", root / "data" / "raw")
     shutil.copy(project / "data" / "claims.yml", root / "data")
     (root / "src").mkdir()
+    (root / "book" / "_tools").mkdir(parents=True)
+    (root / "book" / "_tools" / "validation.py").touch()
     (root / "requirements.lock").write_text("a==1\n")
     (root / "index.md").write_text(PAGE)
     (root / "conf.py").write_text(CONFIGURATION.format(extensions=str(project / "book" / "_ext")))
