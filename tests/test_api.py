@@ -161,7 +161,7 @@ SOURCES = {
     "immortal/episodes.py:permutation_p": "Mantel and Byar",
     "immortal/episodes.py:simon_makuch": "Simon and Makuch",
     "immortal/episodes.py:time_dependent_cox": "Crowley and Hu",
-    "follow_up/linking.py:matchings": "Ryser",
+    "follow_up/linking.py:possible_patients": "Hall",
     "immortal/no_effect.py:comparisons": "Mantel and Byar",
     "immortal/no_effect.py:draw_cohorts": "Fix and Neyman",
     "cutpoint/nulls.py:null_table": "Miller and Siegmund",
