@@ -16,7 +16,7 @@ from lifelines.statistics import logrank_test
 from plain_follow_up import BOOK, PAPER, Row, death, failure, faults, read_rows, zero
 from scipy import stats
 
-from survaudit._many import log_rank_many, scan_many, split_chi2_many, survival_many
+from survaudit._many import log_rank_many, scan_many, survival_many
 from survaudit.cohort.assumptions import READINGS, Assumptions
 from survaudit.cohort.panels import PANELS
 from survaudit.cohort.tables import Supplement
@@ -339,15 +339,14 @@ def test_log_rank_many_is_the_log_rank_test(seed: int) -> None:
     time, event = random_follow_ups(seed)
     second = np.random.default_rng(seed).permutation(np.arange(12) < 1 + seed)
     excess, variance = log_rank_many(time, event, second)
-    split = split_chi2_many(time, event, np.stack([second, ~second, np.roll(second, 3)]))
+    other = log_rank_many(time, event, ~second)
     for b in range(len(time)):
         test = log_rank(time[b], event[b], second)
         assert excess[b] == pytest.approx(test.observed[1] - test.expected[1], abs=1e-9)
         assert variance[b] == pytest.approx(test.variance[1, 1], abs=1e-9)
         assert (variance[b] == 0) == (test.df == 0)
         chi2 = excess[b] ** 2 / variance[b] if variance[b] else 0.0
-        assert split[b, :2] == pytest.approx([chi2, chi2])
-        assert split[b, 2] == pytest.approx(log_rank(time[b], event[b], np.roll(second, 3)).chi2, abs=1e-9)
+        assert (other[0][b], other[1][b]) == pytest.approx((-excess[b], variance[b]))
         if variance[b] and b % 4 == 0:
             theirs = logrank_test(time[b][~second], time[b][second], event[b][~second], event[b][second])
             assert chi2 == pytest.approx(theirs.test_statistic, rel=1e-6, abs=1e-9)
@@ -360,7 +359,6 @@ def test_without_variance_the_compiled_loops_give_zero() -> None:
     event = np.array([[0, 0, 0, 0], [1, 1, 1, 1], [0, 0, 1, 0], [0, 0, 0, 1]], bool)
     excess, variance = log_rank_many(time, event, second)
     assert variance.tolist() == excess.tolist() == [0.0] * 4
-    assert (split_chi2_many(time, event, second[None]) == 0).all()
     for b in range(4):
         assert log_rank(time[b], event[b], second).df == 0
     assert (scan_many(time[:2], event[:2]) == 0).all()

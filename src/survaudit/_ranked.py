@@ -60,9 +60,10 @@ class RankedCohort:
         """W of each patient: what an edge between two patients weighs is the smaller of theirs."""
         return np.ascontiguousarray(self.table[self.level, 0])
 
-    def candidates(self) -> IntArray:
+    def candidates(self, min_group: int = 1) -> IntArray:
         """Sizes of the low group at every candidate cut: each distinct value but the largest."""
-        return np.flatnonzero(np.diff(self.x) > 0).astype(np.int64) + 1
+        sizes = np.flatnonzero(np.diff(self.x) > 0).astype(np.int64) + 1
+        return sizes[(sizes >= min_group) & (self.n - sizes >= min_group)]
 
 
 def rank_cohort(x: ArrayLike, time_days: ArrayLike, event: ArrayLike) -> RankedCohort:

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from survaudit._many import log_rank_many, scan_many, split_chi2_many
+from survaudit._many import log_rank_many, scan_many
 from survaudit.cohort.assumptions import EVENT_AT_ASSESSMENT, Assumptions
 from survaudit.cohort.endpoints import LFS, OS
 from survaudit.ensemble import PRIORS, Ensemble, Prior, curve_quantiles, draw
@@ -108,9 +108,10 @@ def matches(ensemble: Ensemble, x: Floats, endpoint: str, splits: Sequence[str])
     for row, split in enumerate(splits):
         marked[row, order[SPLITS[split] :]] = True
     days, event = ensemble.days[endpoint], ensemble.event[endpoint]
-    every = split_chi2_many(days, event, marked)
     found = {}
-    for split, chi2 in zip(splits, every.T, strict=True):
+    for split, high in zip(splits, marked, strict=True):
+        excess, variance = log_rank_many(days, event, high)
+        chi2 = np.divide(excess**2, variance, out=np.zeros(len(days)), where=variance > 0)
         near = np.flatnonzero((chi2 >= low) & (chi2 < high))
         scans = scan_many(np.ascontiguousarray(days[near][:, order]), np.ascontiguousarray(event[near][:, order]))
         found[split] = _best(scans, near, SPLITS[split])

@@ -519,7 +519,7 @@ def simulations(folder: Path, entry: Entry) -> Counterparts:
     if entry["id"].startswith("perm_survdiff"):
         return _permuted_survdiff(folder, entry)
     rng = np.random.default_rng(11)
-    maxima = permuted(ranked, _sizes(ranked, entry), (1, 0), 0, REPLICATES, rng)
+    maxima = permuted(ranked, _sizes(ranked, entry), 1, 0, REPLICATES, rng)
     statistic, cut = _best_cut(folder, entry)
     share = float(np.mean(maxima > statistic**2 * (1 + 1e-9)))  # R counts strictly above
     return _maximum(statistic, cut) | {"p": _simulated(share, result["p"], result["B"])}
@@ -528,7 +528,7 @@ def simulations(folder: Path, entry: Entry) -> Counterparts:
 def _permuted_survdiff(folder: Path, entry: Entry) -> Counterparts:
     ranked, result = _cohort(folder, entry), entry["result"]
     chi2 = scan_one(*_columns(folder, entry), min_group=3).best.chi2
-    maxima = permuted(ranked, ranked.candidates(), (3, 0), 1, REPLICATES, np.random.default_rng(3))
+    maxima = permuted(ranked, ranked.candidates(), 3, 1, REPLICATES, np.random.default_rng(3))
     shares = {"p_ge": np.mean(maxima >= chi2 * (1 - 1e-9)), "p_gt": np.mean(maxima > chi2 * (1 + 1e-9))}
     shares["p_plus1"] = (1 + np.sum(maxima >= chi2 * (1 - 1e-9))) / (1 + REPLICATES)
     ours = {name: _simulated(float(share), result[name], result["B"]) for name, share in shares.items()}
@@ -572,7 +572,7 @@ def _null_shares(chi2: float, n: int, sizes: np.ndarray[Any, Any], row: Entry) -
     ranked = rank_cohort(np.arange(n), np.arange(n), np.ones(n))
     ours = {}
     for kind, name, theirs in ((1, "MC_survdiff", 4000), (0, "MC_permvar", 200_000)):
-        maxima = permuted(ranked, sizes, (1, 0), kind, REPLICATES, np.random.default_rng(5))
+        maxima = permuted(ranked, sizes, 1, kind, REPLICATES, np.random.default_rng(5))
         path = next(key for key in row if key.startswith(name) and not key.endswith("_B"))
         ours[path] = _simulated(float(np.mean(maxima >= chi2)), row[path], theirs)
         level = f"crit95_{name.removeprefix('MC_')}"

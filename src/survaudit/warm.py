@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from survaudit._many import log_rank_many, scan_many, split_chi2_many, survival_many
+from survaudit._many import log_rank_many, scan_many, survival_many
 from survaudit.constrained import medians_many
 from survaudit.cutpoint import PERMUTATION_VARIANCE, scan_two
 from survaudit.nulls import null_of_pattern, null_table
@@ -30,5 +30,4 @@ def compile_kernels() -> None:
     log_rank_many(days, died, x > 3)
     survival_many(days, died, np.array([2, 5]))
     scan_many(days, died)
-    split_chi2_many(days, died, x[None, :] > 3)
     medians_many(days, died)
