@@ -268,23 +268,18 @@ def largest_score_chi2(scores: FloatArray, order: IntArray, sizes: IntArray) -> 
 
 @compiled
 def permuted_maxima(
-    orders: IntArray,
-    level: IntArray,
-    event: IntArray,
-    scores: FloatArray,
-    table: FloatArray,
-    sizes: IntArray,
-    min_group: int,
-    kind: int,
+    orders: IntArray, ranked: tuple[IntArray, IntArray, FloatArray, FloatArray], sizes: IntArray, least: int, kind: int
 ) -> FloatArray:
-    """Return the largest chi-square of each permutation of a cohort, over cuts with at least `min_group` a side.
+    """Return the largest chi-square of each permutation of a cohort, over cuts with at least `least` patients a side.
 
-    Row b of `orders` gives the patients in the order of the permuted covariate; `kind` is 1 or 2 for
+    Row b of `orders` gives the patients in the order of the permuted covariate; `ranked` is level, event, scores and
+    table of the cohort; `kind` is 1 or 2 for
     the log-rank with one or two cuts, 0 for the permutation-variance statistic with one cut.
     """
     count, n = orders.shape
     out = np.empty(count)
-    sizes = sizes[(sizes >= min_group) & (n - sizes >= min_group)]
+    level, event, scores, table = ranked
+    sizes = sizes[(sizes >= least) & (n - sizes >= least)]
     tree, low, high = scan_workspace(n)
     no_counts, no_values = np.empty((3, 0), np.int64), np.empty((2, 0))
     for b in range(count):
@@ -297,7 +292,7 @@ def permuted_maxima(
         if kind == 1:
             out[b] = largest_chi2(low, sizes)
         else:
-            _, out[b] = scan_pairs(sizes, table[own_level, 0], low, min_group, no_counts, no_values)
+            _, out[b] = scan_pairs(sizes, table[own_level, 0], low, least, no_counts, no_values)
     return out
 
 

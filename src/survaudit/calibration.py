@@ -143,7 +143,7 @@ def _calibrate_block(
         if not event.any():
             event[-1] = True
         ranked = rank_cohort(rng.random(n), np.arange(n), event)
-        fixed = (ranked.level, ranked.event, ranked.scores, ranked.table, sizes, 1)
+        fixed = ranked.for_kernels(), sizes, 1
         for column, name in enumerate((LOG_RANK, PERMUTATION_VARIANCE)):
             kind = KINDS[name, 1]
             row[column] = permuted_maxima(np.arange(n)[None, :], *fixed, kind)[0]

@@ -109,8 +109,8 @@ def matches(ensemble: Ensemble, x: Floats, endpoint: str, splits: Sequence[str])
         marked[row, order[SPLITS[split] :]] = True
     days, event = ensemble.days[endpoint], ensemble.event[endpoint]
     found = {}
-    for split, high in zip(splits, marked, strict=True):
-        excess, variance = log_rank_many(days, event, high)
+    for split, group in zip(splits, marked, strict=True):
+        excess, variance = log_rank_many(days, event, group)
         chi2 = np.divide(excess**2, variance, out=np.zeros(len(days)), where=variance > 0)
         near = np.flatnonzero((chi2 >= low) & (chi2 < high))
         scans = scan_many(np.ascontiguousarray(days[near][:, order]), np.ascontiguousarray(event[near][:, order]))

@@ -132,9 +132,10 @@ class _Scan:
         columns = self._columns()
         top = float(columns["chi2"].max())
         tied = np.flatnonzero(columns["chi2"] >= top - TIE_TOLERANCE * max(top, 1e-300))
-        equal = [columns[name][tied].tolist() for name in cuts]
+        equal = zip(*(columns[name][tied].tolist() for name in cuts), strict=True)
         row = {each.name: columns[each.name][tied[0]].item() for each in fields(kind)[:-1]}
-        return kind(**row, tied_cuts=tuple(zip(*equal, strict=True) if len(cuts) > 1 else equal[0]))
+        ties: Any = tuple(each if len(cuts) > 1 else each[0] for each in equal)
+        return kind(**row, tied_cuts=ties)
 
     def to_frame(self) -> pd.DataFrame:
         """Return the arrays as columns, one row per cut or pair of cuts."""
@@ -349,18 +350,36 @@ def scan_two(
         raise InputError(f"x: {sizes.size + 1} distinct values make {pairs} pairs of cuts; round x first")
     sizes = cohort.candidates(limits[0])
     counts, values = np.empty((3, pairs), np.int64), np.empty((2, pairs))
-    count, _ = scan_pairs(sizes, cohort.patient_weight(), single_cuts(cohort), limits[0], counts, values)
+    weight = cohort.table[cohort.level, 0]
+    count, _ = scan_pairs(sizes, weight, single_cuts(cohort), limits[0], counts, values)
     (low, middle, df), values = counts[:, :count], values[:, :count]
     before = np.cumsum(cohort.event)
-    events_low, events_both = before[low - 1], before[low + middle - 1]
-    found = {"df": df, "n_low": low, "n_middle": middle, "n_high": cohort.n - low - middle, "events_low": events_low}
-    found |= {"events_middle": events_both - events_low, "events_high": cohort.events - events_both}
+    events_low, events_high = before[low - 1], cohort.events - before[low + middle - 1]
+    events_middle = cohort.events - events_low - events_high
     if limits[1]:
-        enough = np.min([found[f"events_{side}"] for side in ("low", "middle", "high")], axis=0) >= limits[1]
-        found, values = {name: column[enough] for name, column in found.items()}, values[:, enough]
+        enough = np.min([events_low, events_middle, events_high], axis=0) >= limits[1]
+        low, middle, df, values = low[enough], middle[enough], df[enough], values[:, enough]
+        events_low, events_middle, events_high = events_low[enough], events_middle[enough], events_high[enough]
     if not values.size:
         raise _none_left("pair of cuts", cohort, limits)
-    return _cut_grid(cohort, found, values, limits)
+    chi2, lean = values
+    return CutGrid(
+        cut_low=cohort.x[low - 1],
+        cut_high=cohort.x[low + middle - 1],
+        n_low=low,
+        n_middle=middle,
+        n_high=cohort.n - low - middle,
+        events_low=events_low,
+        events_middle=events_middle,
+        events_high=events_high,
+        statistic=np.copysign(np.sqrt(chi2), lean),
+        chi2=chi2,
+        df=df,
+        p=_tail(chi2, df),
+        convention=LOG_RANK_CONVENTION,
+        rule=RULE_TWO,
+        **_told(cohort, "three-group log-rank", limits),
+    )
 
 
 def single_cuts(cohort: RankedCohort) -> FloatArray:
@@ -465,25 +484,13 @@ def _cut_scan(
     )
 
 
-def _cut_grid(cohort: RankedCohort, found: dict[str, IntArray], values: FloatArray, limits: tuple[int, int]) -> CutGrid:
-    """Turn the counts of each pair, its chi-square and its direction into a result."""
-    chi2, lean = values
-    # On 2 degrees of freedom the tail is exp(-x / 2); the rare pair with fewer is done by name.
-    p, df = np.exp(chi2 / -2), found["df"]
+def _tail(chi2: FloatArray, df: IntArray) -> FloatArray:
+    """Return P values on 2 degrees of freedom, where the tail is exp(-x / 2); the rare pair with fewer by name."""
+    p = np.exp(chi2 / -2)
     if df.min() < 2:
         p[df == 1] = special.erfc(np.sqrt(chi2[df == 1] / 2))
         p[df == 0] = 1.0
-    return CutGrid(
-        cut_low=cohort.x[found["n_low"] - 1],
-        cut_high=cohort.x[found["n_low"] + found["n_middle"] - 1],
-        statistic=np.copysign(np.sqrt(chi2), lean),
-        chi2=chi2,
-        p=p,
-        convention=LOG_RANK_CONVENTION,
-        rule=RULE_TWO,
-        **found,
-        **_told(cohort, "three-group log-rank", limits),
-    )
+    return p
 
 
 def _told(cohort: RankedCohort, method: str, limits: tuple[int, int]) -> dict[str, Any]:

@@ -263,7 +263,7 @@ def permuted(  # noqa: PLR0917 - the first four are bound before the blocks are 
     >>> permuted(cohort, cohort.candidates(), 1, KINDS[LOG_RANK, 1], 3, np.random.default_rng(1)).shape
     (3,)
     """
-    fixed = (cohort.level, cohort.event, cohort.scores, cohort.table, sizes, min_group, kind)
+    fixed = cohort.for_kernels(), sizes, min_group, kind
     return np.concatenate([permuted_maxima(orders, *fixed) for orders in permutations(count, cohort.n, rng)])
 
 

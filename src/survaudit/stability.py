@@ -124,7 +124,8 @@ def bootstrap_cuts(
     True
     """
     original, rules, columns = _sampled(_bootstrap_block, (x, time_days, event), rng, settings)
-    return BootstrapCuts(rules, *columns, original)
+    cut, chi2, inside, outside = columns
+    return BootstrapCuts(rules, cut, chi2, inside, outside, original)
 
 
 def split_samples(
