@@ -180,6 +180,7 @@ def scan_pairs(
     sizes: IntArray,
     patient_weight: FloatArray,
     single: FloatArray,
+    events: IntArray,
     min_group: int,
     counts: IntArray,
     values: FloatArray,
@@ -194,10 +195,12 @@ def scan_pairs(
         W of each patient, in the covariate's order.
     single : (n, 3) array
         What `scan_positions` wrote: observed - expected and variance of the low group.
+    events : (n,) array
+        Running count of events, in the covariate's order.
     min_group : int
         Least number of patients in each of the three groups.
-    counts : (3, rows) array
-        To be written: sizes of the low and middle group, rank.
+    counts : (6, rows) array
+        To be written: sizes of the low and middle group, events low, middle and high, rank.
     values : (2, rows) array
         To be written: chi-square, and the excess of the high group over that of the low one.
         With no columns nothing is written, and only the largest chi-square is sought.
@@ -232,7 +235,9 @@ def scan_pairs(
             chi2, rank = pair_chi2(excess, low_mid, low_high, mid_high)
             largest = max(largest, chi2)
             if keep:
-                counts[0, count], counts[1, count], counts[2, count] = i, j - i, rank
+                below, up_to = events[i - 1], events[j - 1]
+                counts[0, count], counts[1, count], counts[5, count] = i, j - i, rank
+                counts[2, count], counts[3, count], counts[4, count] = below, up_to - below, events[n - 1] - up_to
                 values[0, count], values[1, count] = chi2, excess[2] - excess[0]
             count += 1
     return count, largest
@@ -281,7 +286,7 @@ def permuted_maxima(
     level, event, scores, table = ranked
     sizes = sizes[(sizes >= least) & (n - sizes >= least)]
     tree, low, high = scan_workspace(n)
-    no_counts, no_values = np.empty((3, 0), np.int64), np.empty((2, 0))
+    no_counts, no_values = np.empty((6, 0), np.int64), np.empty((2, 0))
     for b in range(count):
         order = orders[b]
         if kind == 0:
@@ -292,7 +297,7 @@ def permuted_maxima(
         if kind == 1:
             out[b] = largest_chi2(low, sizes)
         else:
-            _, out[b] = scan_pairs(sizes, table[own_level, 0], low, least, no_counts, no_values)
+            _, out[b] = scan_pairs(sizes, table[own_level, 0], low, event, least, no_counts, no_values)
     return out
 
 

@@ -9,7 +9,7 @@ for `survaudit.selection`: no P value here is corrected for the choice of the cu
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -129,11 +129,11 @@ class _Scan:
 
     def _best(self, kind: type[Cut | CutPair], *cuts: str) -> Any:
         """Return the row with the largest chi-square, the first of those equal to it."""
-        columns = self._columns()
-        top = float(columns["chi2"].max())
-        tied = np.flatnonzero(columns["chi2"] >= top - TIE_TOLERANCE * max(top, 1e-300))
-        equal = zip(*(columns[name][tied].tolist() for name in cuts), strict=True)
-        row = {each.name: columns[each.name][tied[0]].item() for each in fields(kind)[:-1]}
+        own = vars(self)
+        top = float(own["chi2"].max())
+        tied = np.flatnonzero(own["chi2"] >= top - TIE_TOLERANCE * max(top, 1e-300))
+        row = {name: own[name].item(tied[0]) for name in kind.__annotations__ if name != "tied_cuts"}
+        equal = zip(*(own[name][tied].tolist() for name in cuts), strict=True)
         ties: Any = tuple(each if len(cuts) > 1 else each[0] for each in equal)
         return kind(**row, tied_cuts=ties)
 
@@ -349,20 +349,16 @@ def scan_two(
     if pairs > MOST_PAIRS:
         raise InputError(f"x: {sizes.size + 1} distinct values make {pairs} pairs of cuts; round x first")
     sizes = cohort.candidates(limits[0])
-    counts, values = np.empty((3, pairs), np.int64), np.empty((2, pairs))
-    weight = cohort.table[cohort.level, 0]
-    count, _ = scan_pairs(sizes, weight, single_cuts(cohort), limits[0], counts, values)
-    (low, middle, df), values = counts[:, :count], values[:, :count]
-    before = np.cumsum(cohort.event)
-    events_low, events_high = before[low - 1], cohort.events - before[low + middle - 1]
-    events_middle = cohort.events - events_low - events_high
+    counts, values = np.empty((6, pairs), np.int64), np.empty((2, pairs))
+    fixed = cohort.table[cohort.level, 0], single_cuts(cohort), np.cumsum(cohort.event), limits[0]
+    count, _ = scan_pairs(sizes, *fixed, counts, values)
+    counts, values = counts[:, :count], values[:, :count]
     if limits[1]:
-        enough = np.min([events_low, events_middle, events_high], axis=0) >= limits[1]
-        low, middle, df, values = low[enough], middle[enough], df[enough], values[:, enough]
-        events_low, events_middle, events_high = events_low[enough], events_middle[enough], events_high[enough]
+        enough = counts[2:5].min(axis=0) >= limits[1]
+        counts, values = counts[:, enough], values[:, enough]
     if not values.size:
         raise _none_left("pair of cuts", cohort, limits)
-    chi2, lean = values
+    (low, middle, events_low, events_middle, events_high, df), (chi2, lean) = counts, values
     return CutGrid(
         cut_low=cohort.x[low - 1],
         cut_high=cohort.x[low + middle - 1],
