@@ -24,7 +24,7 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 unexport SOURCE_DATE_EPOCH
 
 .DEFAULT_GOAL := help
-.PHONY: help book test audit versions pdf zip serve follow-up-template data montecarlo conditioned synthetic sync lock format lint clean
+.PHONY: help book test audit versions pdf zip serve follow-up-template data montecarlo synthetic sync lock format lint clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -90,9 +90,6 @@ data: $(READY)  ## write data/tidy from data/raw
 montecarlo: $(READY)  ## compute data/montecarlo and data/no_effect anew (some minutes)
 	@$(BIN)/python -m survaudit montecarlo
 	@$(BIN)/python -m survaudit noeffect
-
-conditioned: $(READY)  ## search data/conditioned anew (an hour or more)
-	@$(BIN)/python -m survaudit conditioned
 
 synthetic: $(READY)  ## write the follow-ups in data/synthetic anew
 	@$(BIN)/python -m survaudit synthetic

@@ -22,14 +22,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from survaudit.cutpoint import (
+from survaudit.cutpoint.scan import (
     LOG_RANK,
     PERMUTATION_VARIANCE,
     scan_one,
     scan_one_permutation_variance,
     scan_two,
 )
-from survaudit.selection import permutation_test
+from survaudit.cutpoint.selection import permutation_test
 
 Cohort = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -179,7 +179,7 @@ def pairs(sizes: list[int]) -> pd.DataFrame:
 def compile_seconds() -> dict[str, float]:
     """Time the first scan of a new process, with nothing compiled before and with the cache of that run."""
     code = (
-        "import time, numpy as np; from survaudit.cutpoint import scan_one, scan_two; x = np.arange(9.0); "
+        "import time, numpy as np; from survaudit.cutpoint.scan import scan_one, scan_two; x = np.arange(9.0); "
         "start = time.perf_counter(); scan_one(x, x, x > 2); scan_two(x, x, x > 2); "
         "print(time.perf_counter() - start)"
     )

@@ -24,7 +24,7 @@ from survaudit.cohort.endpoints import EVENT_KNOWN, cut_off_range, endpoints
 from survaudit.cohort.panels import PANELS
 from survaudit.cohort.schema import GROUPS, REMISSIONS
 from survaudit.cohort.tables import read_supplement
-from survaudit.ensemble import PRIORS, Prior, compare_many, draw
+from survaudit.follow_up.ensemble import PRIORS, Prior, compare_many, draw
 
 Patient = tuple[int, bool, date, float, bool, float, float, bool, bool]
 LIMIT = 10.0

@@ -14,12 +14,12 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from survaudit.decoding import FollowUp, guyot
-from survaudit.digitised import Clicks, click
 from survaudit.errors import InputError
-from survaudit.hazards import firth_cox
-from survaudit.reconstruct import reconstruct
-from survaudit.survival import KaplanMeier, kaplan_meier, restricted_mean
+from survaudit.follow_up.decoding import FollowUp, guyot
+from survaudit.follow_up.digitised import Clicks, click
+from survaudit.follow_up.reconstruct import reconstruct
+from survaudit.survival.curves import KaplanMeier, kaplan_meier, restricted_mean
+from survaudit.survival.hazards import firth_cox
 
 Arm = tuple[np.ndarray, np.ndarray]
 Method = Callable[[Clicks, KaplanMeier], FollowUp]

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
-from survaudit.claims import Claim, read_claims
 from survaudit.cohort.tables import RAW_FILES, Supplement, read_supplement
-from survaudit.ledger import Ledger, audit
+from survaudit.ledger.claims import Claim, read_claims
+from survaudit.ledger.verdicts import Ledger, audit
 from survaudit.warm import compile_kernels
 
 PROJECT = Path(__file__).resolve().parents[1]

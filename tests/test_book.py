@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from bs4 import BeautifulSoup
 
-from survaudit.ledger import Ledger
+from survaudit.ledger.verdicts import Ledger
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,10 @@ from playwright.sync_api import Browser
 from test_browser import DESKTOP, PHONES, THEMES, barriers, browser, reading  # noqa: F401 - a fixture
 
 from survaudit.__main__ import main
-from survaudit.certificate import (
+from survaudit.cohort.tables import Supplement
+from survaudit.errors import SourceFileError
+from survaudit.figures.certificate import to_html
+from survaudit.ledger.certificate import (
     Certificate,
     Rebuild,
     SuiteResult,
@@ -24,12 +27,9 @@ from survaudit.certificate import (
     read_tests,
     to_json,
 )
-from survaudit.certificate_page import to_html
-from survaudit.claims import Claim
-from survaudit.cohort.tables import Supplement
-from survaudit.errors import SourceFileError
-from survaudit.fingerprints import fingerprints, sums_text
-from survaudit.ledger import Ledger, audit
+from survaudit.ledger.claims import Claim
+from survaudit.ledger.fingerprints import fingerprints, sums_text
+from survaudit.ledger.verdicts import Ledger, audit
 
 Certify = Callable[..., Certificate]
 
@@ -89,7 +89,7 @@ def test_every_input_is_told_and_the_raw_bytes_with_the_published_fingerprint(ce
     # And whatever else a result could come from.
     parts = {"/".join(name.split("/")[:2]) for name in inputs}
     assert {"requirements.lock", "Makefile", "_toc.yml", "src/survaudit", "data/montecarlo", "data/reference"} <= parts
-    assert {"data/conditioned", "data/synthetic", "notebooks/12_ledger.md", "tests/test_ledger.py"} <= parts
+    assert {"data/synthetic", "notebooks/12_ledger.md", "tests/test_ledger.py"} <= parts
     assert not any("__pycache__" in name for name in inputs)
 
 
@@ -196,7 +196,7 @@ def test_a_bad_record_of_the_second_build_is_refused(tmp_path: Path, content: st
 def audited(project: Path, tmp_path: Path) -> Path:
     """A project with everything that `make audit` has before its last step."""
     root = tmp_path / "project"
-    shutil.copytree(project / "data", root / "data", ignore=shutil.ignore_patterns("conditioned", "montecarlo"))
+    shutil.copytree(project / "data", root / "data", ignore=shutil.ignore_patterns("montecarlo"))
     shutil.copy(project / "requirements.lock", root)
     folder, site = root / "_build" / "audit", root / "_build" / "html"
     folder.mkdir(parents=True)

@@ -9,10 +9,10 @@ from lifelines.utils import restricted_mean_survival_time
 
 from survaudit.cohort.panels import PANELS
 from survaudit.cohort.tables import Supplement
-from survaudit.comparison import compare_groups, curves_of
 from survaudit.errors import ClaimError, InputError
-from survaudit.follow_up import FollowUp, read_synthetic
-from survaudit.ledger import Ledger
+from survaudit.follow_up.comparison import compare_groups, curves_of
+from survaudit.follow_up.complete import FollowUp, read_synthetic
+from survaudit.ledger.verdicts import Ledger
 
 
 @pytest.fixture(scope="module")

@@ -1,118 +1,23 @@
-"""The cut-point scans against R, lifelines, SciPy, and the definition in exact fractions."""
+"""The cut-point scans against lifelines, SciPy, and the definition in exact fractions.
+
+What R finds on public data is compared in `test_validation.py`.
+"""
 
 from __future__ import annotations
 
-import json
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lifelines.datasets import load_gbsg2, load_lung
 from lifelines.statistics import logrank_test, multivariate_logrank_test
 from scipy import stats
 
-from survaudit import cutpoint
-from survaudit.cutpoint import scan_one, scan_one_permutation_variance, scan_two
+from survaudit.cutpoint import scan as cutpoint
+from survaudit.cutpoint.scan import scan_one, scan_one_permutation_variance, scan_two
 from survaudit.errors import InputError
-
-REFERENCE = Path(__file__).parents[1] / "data" / "reference"
-ENTRIES = json.loads((REFERENCE / "cutpoint.json").read_text())["entries"]
-COLUMNS = {"lung": ("time", "status"), "GBSG2": ("time", "cens"), "ovarian": ("futime", "fustat")}
-COVARIATES = {"mealcal": "meal.cal", "wtloss": "wt.loss"}
-CLOSE = {"rtol": 1e-8, "atol": 1e-8}
-
-
-def entries(prefix: str):
-    chosen = [entry for entry in ENTRIES if entry["id"].startswith(prefix)]
-    return pytest.mark.parametrize("entry", chosen, ids=[entry["id"] for entry in chosen])
-
-
-def cohort(entry):
-    """The covariate, times and events of an entry, patients without the covariate left out as R does."""
-    ovarian = REFERENCE / "ovarian.csv"
-    loaders = {
-        "lung": load_lung,
-        "GBSG2": load_gbsg2,
-        "ovarian": lambda: pd.read_csv(ovarian, float_precision="round_trip"),
-    }
-    frame = loaders[entry["data"]]()
-    name = next(part for part in entry["id"].split("/") if part.startswith(entry["data"] + "_"))
-    covariate = name.removeprefix(entry["data"] + "_").removesuffix("_exact")
-    covariate = COVARIATES.get(covariate, covariate)
-    time, event = COLUMNS[entry["data"]]
-    frame = frame.dropna(subset=[covariate])
-    return frame[covariate], frame[time], frame[event]
-
-
-# --- R ---------------------------------------------------------------------------------------------------
-
-
-def test_the_reference_holds_every_scan():
-    counts = {
-        prefix: sum(entry["id"].startswith(prefix) for entry in ENTRIES)
-        for prefix in ("scan/survdiff/", "scan/maxstat/", "scan3/")
-    }
-    assert counts == {"scan/survdiff/": 9, "scan/maxstat/": 54, "scan3/": 2}
-
-
-@entries("scan/survdiff/")
-def test_every_cut_as_r_survdiff(entry):
-    scan, expected = scan_one(*cohort(entry)), entry["result"]
-    assert scan.n == expected["n"]
-    np.testing.assert_array_equal(scan.cut, expected["cut"])
-    np.testing.assert_array_equal(scan.n_low, expected["n_low"])
-    np.testing.assert_array_equal(scan.events_low, expected["O_low"])
-    np.testing.assert_allclose(scan.events - scan.expected_high, expected["E_low"], **CLOSE)
-    np.testing.assert_allclose(scan.variance, expected["var"], **CLOSE)
-    np.testing.assert_allclose(scan.chi2, expected["chisq"], **CLOSE)
-    fewer = np.array(expected["O_low"]) < np.array(expected["E_low"])
-    np.testing.assert_array_equal(scan.statistic > 0, fewer)
-    assert scan.best.cut == expected["cut_at_max"]
-    assert scan.best.n_low == expected["n_low_at_max"]
-
-
-@entries("scan/maxstat/")
-def test_every_cut_as_r_maxstat(entry):
-    scan, expected = scan_one_permutation_variance(*cohort(entry)), entry["result"]
-    at = np.searchsorted(scan.cut, expected["cuts"])
-    np.testing.assert_array_equal(scan.cut[at], expected["cuts"])
-    np.testing.assert_allclose(np.abs(scan.statistic[at]), expected["stats"], **CLOSE)
-    np.testing.assert_allclose(scan.chi2[at], np.square(expected["stats"]), **CLOSE)
-
-
-@entries("scan/survminer/")
-def test_side_of_the_cut_as_r_survminer(entry):
-    scan, expected = scan_one_permutation_variance(*cohort(entry)), entry["result"]
-    i = int(np.flatnonzero(scan.cut == expected["cutpoint"])[0])
-    assert (scan.n_low[i], scan.n_high[i]) == (expected["n_low"], expected["n_high"])
-    np.testing.assert_allclose(abs(scan.statistic[i]), expected["statistic"], **CLOSE)
-
-
-@entries("scan/rolr/")
-def test_signs_as_r_rolr(entry):
-    x, time_days, event = cohort(entry)
-    expected = pd.DataFrame({key: entry["result"][key] for key in ("xcutoff", "z")}).drop_duplicates("xcutoff")
-    scan = scan_one(x, time_days, event)
-    # rolr's high group is x >= cutoff, so its cut is the largest value below that.
-    at = np.searchsorted(scan.cut, expected["xcutoff"]) - 1
-    np.testing.assert_allclose(np.abs(scan.statistic[at]), np.abs(expected["z"]), **CLOSE)
-    assert len(set(np.sign(scan.statistic[at]) * np.sign(expected["z"]))) == 1
-
-
-@entries("scan3/")
-def test_every_pair_as_r_survdiff(entry):
-    grid, expected = scan_two(*cohort(entry)), entry["result"]
-    np.testing.assert_array_equal(grid.cut_low, expected["c1"])
-    np.testing.assert_array_equal(grid.cut_high, expected["c2"])
-    np.testing.assert_allclose(grid.chi2, expected["chisq3"], **CLOSE)
-    np.testing.assert_allclose(grid.p, stats.chi2.sf(expected["chisq3"], 2), rtol=1e-8)
-    best = expected["best"]
-    assert (grid.best.cut_low, grid.best.cut_high) == (best["c1"], best["c2"])
-
 
 # --- The definition, in fractions, and the implementations of others ---------------------------------------
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from distributed import Client, LocalCluster, get_worker
 
-from survaudit import nulls, selection
-from survaudit._replicates import in_blocks
+from survaudit.cutpoint import nulls, selection
+from survaudit.cutpoint._replicates import in_blocks
 
 
 @pytest.fixture(scope="module")

@@ -25,12 +25,12 @@ from playwright.sync_api import Browser
 from previews import description
 from test_browser import DESKTOP, browser, reading  # noqa: F401 - a fixture
 
-from survaudit.claims import Claim
-from survaudit.comparison import curves_table
-from survaudit.ensemble import Compared, p_shares
 from survaudit.figures.tables import FrameTable
-from survaudit.ledger import Ledger
-from survaudit.survival import kaplan_meier
+from survaudit.follow_up.comparison import curves_table
+from survaudit.follow_up.ensemble import Compared, p_shares
+from survaudit.ledger.claims import Claim
+from survaudit.ledger.verdicts import Ledger
+from survaudit.survival.curves import kaplan_meier
 
 FRAME = pd.DataFrame({"patient": [1, 2], "share": [1 / 3, float("nan")], "words": ['a "quoted", one', "café"]})
 
@@ -297,16 +297,6 @@ def test_a_spline_is_given_at_every_point_with_the_patients(site: Path) -> None:
         assert with_column(tables, covariate)[covariate].equals(x)
 
 
-def test_bands_are_given_without_and_with_the_statements(site: Path) -> None:
-    (bands,) = behind(site, "notebooks/11_your_own_follow_up", "fig-narrowed").values()
-    days = bands.groupby(["statements", "group"])["time_days"]
-    assert days.ngroups == 4
-    assert (days.agg(["min", "max", "nunique"]) == [0, 1480, 149]).all(axis=None)
-    # The median of CART1 ends lower with the statements: the text beside the figure says so.
-    ends = bands[bands["group"] == "CART1"].groupby("statements")["q95"].last()
-    assert ends["with"] < ends["without"]
-
-
 def test_reconstructed_times_are_given_as_they_are_drawn(site: Path) -> None:
     tables = behind(site, "notebooks/11_your_own_follow_up", "fig-reconstruction")
     times = with_column(tables, "arm", "time_days")
@@ -359,15 +349,6 @@ def test_a_panel_gives_the_distribution_of_p_that_its_text_tells(site: Path, let
     alt = article(site / f"{page_of(letter)}.html").find("figure", id=figure).img["alt"]
     assert f"from {below.min():.0%} to {below.max():.0%}" in alt
     assert with_column(tables, "q05").groupby("group")["time_days"].max().tolist() == [1480, 1480]
-
-
-def test_all_six_panels_of_bounds_are_given_over_all_days(site: Path) -> None:
-    every = with_column(behind(site, page_of("c"), "fig-six-identified"), "panel")
-    assert every.groupby("panel")["group"].nunique().tolist() == [2] * 6
-    for letter in PANELS:
-        (own,) = behind(site, page_of(letter), f"fig-panel-{letter}-identified").values()
-        here = every[every["panel"] == letter.upper()].drop(columns="panel").reset_index(drop=True)
-        pd.testing.assert_frame_equal(here, own, check_exact=True)
 
 
 def test_points_of_curves_start_at_one_and_tell_the_curves_apart() -> None:

@@ -16,15 +16,15 @@ from lifelines.statistics import logrank_test
 from plain_follow_up import BOOK, PAPER, Row, death, failure, faults, read_rows, zero
 from scipy import stats
 
-from survaudit._many import log_rank_many, scan_many, survival_many
 from survaudit.cohort.assumptions import READINGS, Assumptions
 from survaudit.cohort.panels import PANELS
 from survaudit.cohort.tables import Supplement
-from survaudit.cutpoint import scan_one
-from survaudit.ensemble import PRIORS, Ensemble, Prior, bands, compare_many, draw
+from survaudit.cutpoint.scan import scan_one
 from survaudit.errors import InputError, SourceFileError
-from survaudit.follow_up import FollowUp, read_synthetic, write_follow_up
-from survaudit.survival import log_rank
+from survaudit.follow_up._many import log_rank_many, scan_many, survival_many
+from survaudit.follow_up.complete import FollowUp, read_synthetic, write_follow_up
+from survaudit.follow_up.ensemble import PRIORS, Ensemble, Prior, bands, compare_many, draw
+from survaudit.survival.curves import log_rank
 
 YEAR = 365.25
 # Every choice as the book has it, each reading, and each alternative of each assumption.

@@ -20,10 +20,12 @@ from playwright.sync_api import Browser, CDPSession, Page, expect, sync_playwrig
 from scipy import stats
 from test_browser import FLAGS, OVERFLOW, PHONES, barriers_in_both_themes, listed, reading
 
-from survaudit import cutpoint, selection, survival
+from survaudit.cutpoint import scan as cutpoint
+from survaudit.cutpoint import selection
+from survaudit.cutpoint.explore import EveryCut, every_cut
 from survaudit.errors import InputError
-from survaudit.explore import EveryCut, every_cut
 from survaudit.figures.explore import Cohort, CutExplorer, NullExplorer, draw_null_cohort
+from survaudit.survival import curves as survival
 
 CUT, NULLS = "notebooks/14_explore_a_cut.html", "notebooks/14_explore_nulls.html"
 ASSETS = Path(__file__).resolve().parents[1] / "book" / "assets"

@@ -11,8 +11,8 @@ import cache_key
 import pytest
 from printed import printed_number
 
-from survaudit.claims import Claim
 from survaudit.errors import ClaimError
+from survaudit.ledger.claims import Claim
 
 PAGE = """---
 jupytext:
@@ -61,8 +61,9 @@ nb_execution_raise_on_error = True
 def book(tmp_path: Path, project: Path) -> Path:
     """A book of one page that reads a module, a data file and the register of claims."""
     root = tmp_path / "book"
-    for folder in ("src", "data"):
+    for folder in ("src", "data", "book/_tools"):
         (root / folder).mkdir(parents=True)
+    (root / "book" / "_tools" / "validation.py").touch()
     (root / "index.md").write_text(PAGE)
     (root / "conf.py").write_text(CONFIGURATION.format(extensions=str(project / "book" / "_ext")))
     (root / "src" / "answer.py").write_text("VALUE = 1.25\n")
@@ -240,7 +241,9 @@ def test_a_notebook_that_does_not_run_cleanly_fails_the_build(book: Path, code: 
 # ------------------------------------------------------------------ the key of the cache
 
 
-@pytest.mark.parametrize("name", ["src/answer.py", "data/number.txt", "requirements.lock", "src/new.py"])
+@pytest.mark.parametrize(
+    "name", ["src/answer.py", "data/number.txt", "requirements.lock", "src/new.py", "book/_tools/validation.py"]
+)
 def test_the_key_depends_on_every_input(book: Path, name: str) -> None:
     before = cache_key.fingerprint(book)
     assert cache_key.fingerprint(book) == before

@@ -13,12 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from survaudit.__main__ import main
-from survaudit.claims import VERDICT_MEANINGS, Claim, Verdict, compare, fractions_printed_as, half_unit, read_claims
 from survaudit.cohort.tables import Supplement
-from survaudit.constrained import statements
 from survaudit.errors import ClaimError
-from survaudit.ledger import Ledger, audit
-from survaudit.recompute import RECOMPUTATIONS
+from survaudit.ledger.claims import (
+    VERDICT_MEANINGS,
+    Claim,
+    Verdict,
+    compare,
+    fractions_printed_as,
+    half_unit,
+    read_claims,
+)
+from survaudit.ledger.recompute import RECOMPUTATIONS
+from survaudit.ledger.statements import statements
+from survaudit.ledger.verdicts import Ledger, audit
 
 # The statements that the audit set out to check.
 IDS = [

@@ -13,12 +13,12 @@ import pytest
 from lifelines.statistics import logrank_test
 from scipy import stats
 
-from survaudit._kernels import null_maxima, risk_tables, split_attains
-from survaudit.calibration import calibrate
-from survaudit.cutpoint import LOG_RANK, PERMUTATION_VARIANCE, scan_one
+from survaudit.cutpoint._kernels import null_maxima, risk_tables, split_attains
+from survaudit.cutpoint.calibration import calibrate
+from survaudit.cutpoint.nulls import chi2_of_p, null_of_pattern, null_table, worst_case
+from survaudit.cutpoint.scan import LOG_RANK, PERMUTATION_VARIANCE, scan_one
+from survaudit.cutpoint.stability import _halve, bootstrap_cuts, split_samples
 from survaudit.errors import InputError
-from survaudit.nulls import chi2_of_p, null_of_pattern, null_table, worst_case
-from survaudit.stability import _halve, bootstrap_cuts, split_samples
 
 REFERENCE = Path(__file__).parents[1] / "data" / "reference"
 ENTRIES = json.loads((REFERENCE / "cutpoint.json").read_text())["entries"]

@@ -10,7 +10,7 @@ from lifelines.statistics import logrank_test
 
 from survaudit.cohort.endpoints import End, Interval
 from survaudit.errors import InputError
-from survaudit.rank_sets import all_rank_sets, attainable
+from survaudit.follow_up.rank_sets import all_rank_sets, attainable
 
 
 def test_every_set_is_there_once() -> None:

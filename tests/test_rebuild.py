@@ -14,7 +14,7 @@ import versions
 import yaml
 
 from survaudit.errors import SourceFileError
-from survaudit.fingerprints import fingerprints, read_sums, sums_text
+from survaudit.ledger.fingerprints import fingerprints, read_sums, sums_text
 
 # A page of prose, and the smallest notebook with figure, tables, glued numbers and bibliography.
 PAGES = ["book/glossary.md", "notebooks/12_ledger.md"]

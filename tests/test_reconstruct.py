@@ -14,14 +14,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from survaudit.decoding import DECODED, WITH_NUMBERS, WITHOUT_NUMBERS
-from survaudit.digitised import Clicks, check_clicks, click, drops, monotone, read_at_risk, read_clicks
 from survaudit.errors import InputError, SourceFileError
 from survaudit.figures.reconstruction import draw_clicks, draw_matchings, draw_reconstruction
-from survaudit.hazards import firth_cox
-from survaudit.linking import Matchings
-from survaudit.reconstruct import Reconstruction, reconstruct
-from survaudit.survival import KaplanMeier, kaplan_meier, restricted_mean
+from survaudit.follow_up.decoding import DECODED, WITH_NUMBERS, WITHOUT_NUMBERS
+from survaudit.follow_up.digitised import Clicks, check_clicks, click, drops, monotone, read_at_risk, read_clicks
+from survaudit.follow_up.linking import Matchings
+from survaudit.follow_up.reconstruct import Reconstruction, reconstruct
+from survaudit.survival.curves import KaplanMeier, kaplan_meier, restricted_mean
+from survaudit.survival.hazards import firth_cox
 
 REFERENCE = Path(__file__).resolve().parents[1] / "data" / "reference"
 R = {entry["id"]: entry["result"] for entry in json.loads((REFERENCE / "ipd.json").read_text())["entries"]}

@@ -7,8 +7,8 @@ from lifelines.statistics import logrank_test
 
 from survaudit.cohort.panels import PANELS
 from survaudit.cohort.tables import Supplement
-from survaudit.ensemble import PRIORS, draw
-from survaudit.sensitivity import CASES, vary_panels
+from survaudit.follow_up.ensemble import PRIORS, draw
+from survaudit.follow_up.sensitivity import CASES, vary_panels
 
 
 @pytest.fixture(scope="module")

@@ -14,15 +14,13 @@ import pandas as pd
 import pytest
 
 from survaudit.__main__ import main
-from survaudit.claims import Claim, Verdict
 from survaudit.cohort.assumptions import COLLECTION, Assumptions
 from survaudit.cohort.tables import Supplement
-from survaudit.ensemble import PRIORS, draw
 from survaudit.errors import ClaimError, SourceFileError, SurvAuditError, TableError
 from survaudit.figures.tables import LedgerTable
-from survaudit.follow_up import SUPPLIED, FollowUp, write_follow_up
-from survaudit.ledger import audit
-from survaudit.supplied import (
+from survaudit.follow_up.complete import SUPPLIED, FollowUp, write_follow_up
+from survaudit.follow_up.ensemble import PRIORS, draw
+from survaudit.follow_up.supplied import (
     ENTRIES,
     ENVIRONMENT,
     Supplied,
@@ -32,6 +30,8 @@ from survaudit.supplied import (
     template,
     write_template,
 )
+from survaudit.ledger.claims import Claim, Verdict
+from survaudit.ledger.verdicts import audit
 
 TODAY = dt.date(2026, 1, 1)
 SEED = 20211029

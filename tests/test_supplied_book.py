@@ -20,9 +20,9 @@ from playwright.sync_api import Page, sync_playwright
 
 from survaudit.__main__ import main
 from survaudit.cohort.tables import Supplement
-from survaudit.ensemble import PRIORS, draw
-from survaudit.follow_up import write_follow_up
-from survaudit.supplied import ENVIRONMENT
+from survaudit.follow_up.complete import write_follow_up
+from survaudit.follow_up.ensemble import PRIORS, draw
+from survaudit.follow_up.supplied import ENVIRONMENT
 
 pytestmark = pytest.mark.build
 
@@ -46,11 +46,11 @@ A passage about the draw.
 
 ```{code-cell} ipython3
 import matplotlib.pyplot as plt
-from survaudit.claims import read_claims
+from survaudit.ledger.claims import read_claims
 from survaudit.cohort.tables import read_supplement
 from survaudit.figures.tables import LedgerTable
-from survaudit.ledger import audit
-from survaudit.supplied import current_follow_up, supplied_by_user
+from survaudit.ledger.verdicts import audit
+from survaudit.follow_up.supplied import current_follow_up, supplied_by_user
 
 supplement = read_supplement("data/raw")
 follow_up = current_follow_up("data/kept.csv", supplement)
@@ -141,6 +141,8 @@ def books(tmp_path_factory: pytest.TempPathFactory, project: Path, supplement: S
     shutil.copytree(project / "data" / "raw", root / "data" / "raw")
     shutil.copy(project / "data" / "claims.yml", root / "data")
     (root / "src").mkdir()
+    (root / "book" / "_tools").mkdir(parents=True)
+    (root / "book" / "_tools" / "validation.py").touch()
     (root / "requirements.lock").write_text("a==1\n")
     (root / "index.md").write_text(PAGE)
     (root / "conf.py").write_text(CONFIGURATION.format(extensions=str(project / "book" / "_ext")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from itertools import combinations
 from typing import Any
@@ -16,9 +17,9 @@ from scipy import stats
 from survaudit.cohort.assumptions import READINGS, Assumptions
 from survaudit.cohort.panels import PANELS
 from survaudit.cohort.tables import Supplement
-from survaudit.ensemble import PRIORS, draw
 from survaudit.errors import InputError
-from survaudit.tipping import DELAYS, Tipping, tipping
+from survaudit.follow_up.ensemble import PRIORS, draw
+from survaudit.follow_up.tipping import DELAYS, _least, _tests, tipping
 
 
 @pytest.fixture(scope="module")
@@ -26,13 +27,25 @@ def rows(raw_texts: list[str]) -> list[Row]:
     return read_rows(raw_texts)
 
 
+def every_cell(
+    supplement: Supplement,
+    letter: str,
+    *,
+    prior: str = "wide",
+    seed: int = 5,
+    draws: int = 5,
+    delays: Sequence[int] = DELAYS,
+    origin: str = "first infusion",
+) -> tuple[np.ndarray, np.ndarray]:
+    """Excess of events and chi-square of each cell and draw, as `tipping` has them before it counts."""
+    chosen, rng = Assumptions(time_origin=origin, cd19_reading=READINGS["b"]), np.random.default_rng(seed)
+    ensemble = draw(supplement.cohort, PRIORS[prior], rng, draws=draws, assumptions=chosen)
+    return _tests(supplement.cohort, PANELS[letter], ensemble, rng, delays=delays, assumptions=chosen)
+
+
 @pytest.fixture(scope="module")
-def cells(supplement: Supplement) -> list[Tipping]:
-    return [
-        tipping(supplement.cohort, PANELS[letter], prior, np.random.default_rng(8))
-        for letter in "CD"
-        for prior in PRIORS.values()
-    ]
+def cells(supplement: Supplement) -> list[tuple[np.ndarray, np.ndarray]]:
+    return [every_cell(supplement, letter, prior=prior, seed=8, draws=1000) for letter in "CD" for prior in PRIORS]
 
 
 def plain(
@@ -73,72 +86,64 @@ TEN = set(range(19, 29))
 def test_none_and_all_equal_a_plain_loop(
     supplement: Supplement, rows: list[Row], letter: str, origin: str, delay: int, relapsed: set[int]
 ) -> None:
-    chosen = Assumptions(time_origin=origin)
     read_b = Assumptions(time_origin=origin, cd19_reading=READINGS["b"])
     expected = plain(supplement, rows, letter, read_b, delay, relapsed)
     chi2, more = (np.array(part) for part in zip(*expected, strict=True))
-    found = tipping(supplement.cohort, PANELS[letter], PRIORS["wide"], np.random.default_rng(5), draws=5,
-                    delays=[delay], assumptions=chosen)  # fmt: skip
-    k = len(relapsed)
-    assert found.median_chi2[k, 0] == pytest.approx(np.median(chi2), rel=1e-6)
-    assert found.worse[k, 0] == pytest.approx(more.mean())
-    assert found.significant[k, 0] == pytest.approx(np.mean(~more & (stats.chi2.sf(chi2, 1) < 0.05)))
+    excess, own = (part[len(relapsed), 0] for part in every_cell(supplement, letter, delays=[delay], origin=origin))
+    assert own == pytest.approx(chi2, rel=1e-6)
+    assert ((excess > 0) == more).all()
 
 
 @pytest.mark.parametrize("k", [1, 9])
 def test_some_relapses_are_those_of_as_many_patients(supplement: Supplement, rows: list[Row], k: int) -> None:
-    rng = np.random.default_rng(5)
-    found = tipping(supplement.cohort, PANELS["C"], PRIORS["wide"], rng, draws=5, delays=[60])
+    _, own = every_cell(supplement, "C", delays=[60])
     read_b = Assumptions(cd19_reading=READINGS["b"])
-    # The median of five follow-ups is the value of one of them, under one choice of the patients.
     every = [
-        chi2 for some in combinations(sorted(TEN), k) for chi2, _ in plain(supplement, rows, "C", read_b, 60, set(some))
+        [chi2 for chi2, _ in plain(supplement, rows, "C", read_b, 60, set(some))]
+        for some in combinations(sorted(TEN), k)
     ]
-    assert np.isclose(every, found.median_chi2[k, 0], rtol=1e-6).any()
+    # Each follow-up has the value of one choice of the patients.
+    assert np.isclose(np.array(every), own[k, 0], rtol=1e-6).any(axis=0).all()
 
 
-def test_more_relapses_can_only_take_from_the_advantage(cells: list[Tipping]) -> None:
-    for found in cells:
+def test_more_relapses_can_only_take_from_the_advantage(cells: list[tuple[np.ndarray, np.ndarray]]) -> None:
+    for excess, chi2 in cells:
         # Each relapse adds an event to CART+HSCT and takes a patient from those at risk later.
-        assert (np.diff(found.better, axis=0) <= 0).all()
-        assert (np.diff(found.worse, axis=0) >= 0).all()
-        assert (np.diff(found.significant, axis=0) <= 0).all()
-        assert (found.median_chi2 <= found.median_chi2[0]).all()
-        assert (found.significant <= found.better).all()
-        assert (found.better + found.worse <= 1).all()
+        assert (np.diff((excess < 0).mean(axis=2), axis=0) <= 0).all()
+        assert (np.diff((excess > 0).mean(axis=2), axis=0) >= 0).all()
+        significant = ((excess < 0) & (stats.chi2.sf(chi2, 1) < 0.05)).mean(axis=2)
+        assert (np.diff(significant, axis=0) <= 0).all()
 
 
-def test_without_a_relapse_the_delay_has_no_say(cells: list[Tipping]) -> None:
-    for found in cells:
-        assert (found.better[0] == 1).all()
-        for part in (found.significant, found.median_chi2):
-            assert (part[0] == part[0, 0]).all()
+def test_without_a_relapse_the_delay_has_no_say(cells: list[tuple[np.ndarray, np.ndarray]]) -> None:
+    for excess, chi2 in cells:
+        assert (excess[0] < 0).all()
+        assert (chi2[0] == chi2[0, 0]).all()
 
 
 def test_a_relapse_on_the_last_day_leaves_the_direction_as_it_is(supplement: Supplement) -> None:
-    found = tipping(supplement.cohort, PANELS["D"], PRIORS["wide"], np.random.default_rng(2), draws=50, delays=[9999])
-    assert (found.better == 1).all()
+    excess, _ = every_cell(supplement, "D", seed=2, draws=50, delays=[9999])
+    assert (excess < 0).all()
 
 
-def test_points_by_hand() -> None:
-    shares = np.array([[0.9, 0.9, 0.4], [0.5, 0.9, 0.3], [0.49, 0.8, 0.2]])
-    worse = np.array([[0.0, 0.0, 0.1], [0.1, 0.0, 0.5], [0.49, 0.1, 0.7]])
-    found = Tipping("C", "wide", (3, 2), np.array([1, 2, 3]), shares, 1 - worse, worse, shares, 100)
-    points = found.points()
-    assert points["delay_days"].tolist() == [1, 2, 3]
-    assert points["advantage_lost"].tolist() == [2, pd.NA, 0]
-    assert points["reversed"].tolist() == [pd.NA, pd.NA, 1]
-    table = found.to_frame()
-    assert len(table) == 9
-    row = table[(table["relapses"] == 1) & (table["delay_days"] == 3)].iloc[0]
-    assert (row["significant"], row["worse"], row["better"]) == (0.3, 0.5, 0.5)
+def test_the_least_number_by_hand() -> None:
+    turned = np.array([[False, False, True], [False, False, True], [True, False, False]])
+    assert _least(turned).tolist() == [2, pd.NA, 0]
 
 
-def test_the_same_seed_gives_the_same_cells(supplement: Supplement, cells: list[Tipping]) -> None:
-    again = tipping(supplement.cohort, PANELS["C"], PRIORS["wide"], np.random.default_rng(8))
-    pd.testing.assert_frame_equal(again.to_frame(), cells[0].to_frame(), check_exact=True)
-    assert (again.n, again.draws, tuple(again.delays)) == ((9, 10), 1000, DELAYS)
-    assert cells[4].n == (7, 10)
+def test_points_count_the_shares(supplement: Supplement) -> None:
+    excess, chi2 = every_cell(supplement, "C", seed=8, draws=1000, origin="first collection")
+    chosen = Assumptions(time_origin="first collection")
+    found = tipping(supplement.cohort, PANELS["C"], PRIORS["wide"], np.random.default_rng(8), assumptions=chosen)
+    assert found["delay_days"].tolist() == list(DELAYS)
+    assert set(found["panel"] + found["prior"]) == {"Cwide"}
+    small, more = (excess < 0) & (stats.chi2.sf(chi2, 1) < 0.05), excess > 0
+    for column, row in enumerate(found.itertuples()):
+        lost = [k for k in range(11) if small[k, column].sum() < 500]
+        turned = [k for k in range(11) if more[k, column].sum() >= 500]
+        assert (row.advantage_lost is pd.NA) if not lost else row.advantage_lost == lost[0]
+        assert (row.reversed is pd.NA) if not turned else row.reversed == turned[0]
+    assert found["reversed"].notna().any()
 
 
 @pytest.mark.parametrize(

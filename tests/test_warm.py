@@ -7,9 +7,10 @@ from pathlib import Path
 
 USE = """
 import numpy as np
-from survaudit import _kernels, _many
-from survaudit.selection import compare
-from survaudit.stability import bootstrap_cuts
+from survaudit.cutpoint import _kernels
+from survaudit.follow_up import _many
+from survaudit.cutpoint.selection import compare
+from survaudit.cutpoint.stability import bootstrap_cuts
 rng = np.random.default_rng(1)
 x, time, event = rng.random(20), rng.integers(1, 90, 20), rng.random(20) < 0.7
 compare(x, time, event, rng=rng, replicates=5)

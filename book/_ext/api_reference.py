@@ -169,14 +169,15 @@ def reference(project: Path) -> str:
     figures = (f"figures/{path.name}" for path in (folder / "figures").glob("*.py") if path.name != "__init__.py")
     files = listed_files((project / "CONTRIBUTING.md").read_text(encoding="utf-8"), figures)
     sources = {file: (folder / file).read_text(encoding="utf-8") for file in files}
-    items = {file: public_items(file, source) for file, source in sources.items() if not file.startswith("_")}
+    public = {file: source for file, source in sources.items() if not Path(file).name.startswith("_")}
+    items = {file: public_items(file, source) for file, source in public.items()}
     links = _links([item for found in items.values() for item in found])
     pages = []
     for file, what in files.items():
         about = ast.get_docstring(ast.parse(sources[file])) or ""
         line = f"*{what[0].upper()}{what[1:]}.*\n\n" if what else ""
         listed = "\n".join(item_page(item, links) for item in items.get(file, []))
-        if file.startswith("_"):
+        if Path(file).name.startswith("_"):
             listed = "Internal: nothing here is meant to be called from outside.\n"
         pages.append(f"## {as_markdown(file.removesuffix('.py'), {})}\n\n`survaudit/{file}`\n\n"
                      f"{line}{as_markdown(cleandoc(about), links)}\n\n{listed}")  # fmt: skip

@@ -16,8 +16,8 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 # What notebooks depend on, relative to the project; folders count with all their files.
-INPUTS = ("src", "data", "requirements.lock")
-# The environment variable that names a user's follow-up; `survaudit.supplied`, slow to load, has it too.
+INPUTS = ("src", "data", "book/_tools/validation.py", "requirements.lock")
+# The environment variable that names a user's follow-up; `survaudit.follow_up.supplied`, slow to load, has it too.
 ENVIRONMENT = "SURVAUDIT_FOLLOW_UP"
 IGNORED = {"__pycache__", ".ipynb_checkpoints"}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from survaudit.fingerprints import SUMS, fingerprints, sums_text
+from survaudit.ledger.fingerprints import SUMS, fingerprints, sums_text
 
 SPHINX_STAMP = ".buildinfo"  # of use to a second build into the same folder only, and `make book` empties it first
 LAST = 999  # after every extension that still changes the finished pages

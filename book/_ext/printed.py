@@ -13,8 +13,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxRole
 
-from survaudit.claims import Claim, read_claims
 from survaudit.errors import ClaimError
+from survaudit.ledger.claims import Claim, read_claims
 
 REGISTER = Path("data") / "claims.yml"
 

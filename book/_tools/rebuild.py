@@ -14,8 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from survaudit.certificate import audited_state
-from survaudit.fingerprints import LEFT_BEHIND, SOURCES, fingerprints
+from survaudit.ledger.certificate import audited_state
+from survaudit.ledger.fingerprints import LEFT_BEHIND, SOURCES, fingerprints
 
 # As far from a usual machine as the settings go: the earliest time zone, the plainest locale.
 ELSEWHERE = {"PYTHONHASHSEED": "20211029", "TZ": "Pacific/Kiritimati", "LC_ALL": "C", "LANG": "C"}

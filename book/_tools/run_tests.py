@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from survaudit.certificate import TESTS, audited_state
+from survaudit.ledger.certificate import TESTS, audited_state
 
 CHOOSES = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "SURVAUDIT_FOLLOW_UP")
 

@@ -9,19 +9,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from survaudit.certificate import certify, read_rebuild, read_tests, to_json
-from survaudit.certificate_page import to_html
-from survaudit.claims import read_claims
 from survaudit.cohort.tables import Supplement, read_supplement, write_tidy
-from survaudit.completions import write_extremes
-from survaudit.conditioned import run_search
+from survaudit.cutpoint.montecarlo import run_studies
 from survaudit.errors import SourceFileError, SurvAuditError
-from survaudit.examples import write_examples
-from survaudit.fingerprints import SUMS, fingerprints, read_sums
-from survaudit.ledger import audit
-from survaudit.montecarlo import run_studies
-from survaudit.no_effect_studies import CODE, studies
-from survaudit.supplied import read_supplied, supplied_by_user, write_template
+from survaudit.figures.certificate import to_html
+from survaudit.follow_up.examples import write_examples
+from survaudit.follow_up.supplied import read_supplied, supplied_by_user, write_template
+from survaudit.immortal.no_effect_studies import CODE, studies
+from survaudit.ledger.certificate import certify, read_rebuild, read_tests, to_json
+from survaudit.ledger.claims import read_claims
+from survaudit.ledger.fingerprints import SUMS, fingerprints, read_sums
+from survaudit.ledger.verdicts import audit
 
 Record = TypeVar("Record")
 
@@ -97,17 +95,8 @@ def compute_montecarlo(data: Path) -> int:
 def write_synthetic(data: Path) -> int:
     """Write the SYNTHETIC follow-ups that the book shows."""
     cohort = read_supplement(data / "raw").cohort
-    write_examples(cohort, data / "synthetic", data / "conditioned")
+    write_examples(cohort, data / "synthetic")
     print(f"wrote the worked examples to {data / 'synthetic'}")
-    for path in write_extremes(cohort, data / "synthetic" / "extremes"):
-        print(f"wrote {path}")
-    return 0
-
-
-def search_conditioned(data: Path) -> int:
-    """Search for the follow-ups that match the published cut-point; it takes an hour or more."""
-    for line in run_search(read_supplement(data / "raw").cohort, data / "conditioned"):
-        print(line, flush=True)
     return 0
 
 
@@ -120,7 +109,6 @@ def compute_no_effect(data: Path) -> int:
 
 COMMANDS = {
     "audit": write_certificate,
-    "conditioned": search_conditioned,
     "data": write_data,
     "ledger": print_ledger,
     "montecarlo": compute_montecarlo,

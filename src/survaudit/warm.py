@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from survaudit._many import log_rank_many, scan_many, survival_many
-from survaudit.constrained import medians_many
-from survaudit.cutpoint import PERMUTATION_VARIANCE, scan_two
-from survaudit.nulls import null_of_pattern, null_table
-from survaudit.selection import permutation_test
+from survaudit.cutpoint.nulls import null_of_pattern, null_table
+from survaudit.cutpoint.scan import PERMUTATION_VARIANCE, scan_two
+from survaudit.cutpoint.selection import permutation_test
+from survaudit.follow_up._many import log_rank_many, scan_many, survival_many
 
 
 def compile_kernels() -> None:
@@ -30,4 +29,3 @@ def compile_kernels() -> None:
     log_rank_many(days, died, x > 3)
     survival_many(days, died, np.array([2, 5]))
     scan_many(days, died)
-    medians_many(days, died)

@@ -1,1 +1,1 @@
-"""What is specific to the audited paper: its tables, assumptions and endpoints."""
+"""The paper under audit: its tables, patients, choices, endpoints and panels."""

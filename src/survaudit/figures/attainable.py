@@ -1,20 +1,15 @@
-"""Figures of how far a panel can go: the range of its test, and the relapses that would tip it."""
+"""How far the test of a panel can go."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from survaudit.figures.style import ALERT, GROUP_STYLES, INK, KIND_COLOURS, QUIET, ink_on, name_kind, wear_kind
-from survaudit.tipping import Tipping
+from survaudit.figures.style import ALERT, GROUP_STYLES, INK, KIND_COLOURS, QUIET, name_kind, wear_kind
 
 
 def draw_ranges(extremes: pd.DataFrame, critical: float) -> Figure:
-    """Draw the attained range of each panel's chi-square, with the side that it favours.
+    """Draw the range of each panel's chi-square, with the side that it favours.
 
     Parameters
     ----------
@@ -45,28 +40,4 @@ def draw_ranges(extremes: pd.DataFrame, critical: float) -> Figure:
     axis.set_xlabel("Log-rank chi-square, on the side of the group that it favours")
     name_kind(figure, "COMPATIBLE", "how far each test can go")
     wear_kind(axis, "COMPATIBLE")
-    return figure
-
-
-def draw_tipping(found: Sequence[Tipping]) -> Figure:
-    """Draw in what share of follow-ups the advantage holds, by how many relapse and how late, a map a panel.
-
-    Parameters
-    ----------
-    found : sequence of Tipping
-    """
-    figure = Figure(figsize=(7.2, 4.4), layout="constrained")
-    axes = figure.subplots(1, len(found), sharey=True)
-    grid: dict[str, Any] = {"cmap": "Greys", "vmin": 0, "vmax": 1.25, "aspect": "auto", "origin": "lower"}
-    for axis, own in zip(axes, found, strict=True):
-        image = axis.imshow(own.significant, **grid)
-        for (k, delay), share in np.ndenumerate(own.significant):
-            ink = ink_on(image.to_rgba(share)[:3])
-            axis.text(delay, k, f"{100 * share:.0f}", ha="center", va="center", color=ink, fontsize=8)
-        axis.set_xticks(range(len(own.delays)), [str(day) for day in own.delays])
-        axis.set(xlabel="Days from transplantation to relapse", title=f"Panel {own.panel}")
-        axis.set_yticks(range(own.n[1] + 1))
-        wear_kind(axis, "COMPATIBLE")
-    axes[0].set_ylabel("Relapses among the transplanted")
-    name_kind(figure, "COMPATIBLE", "% of follow-ups with an advantage, P < 0.05")
     return figure

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from survaudit.figures.style import DAYS_PER_MONTH, GROUP_STYLES, PUBLIC, GroupStyle, name_kind
-from survaudit.survival import KaplanMeier
+from survaudit.survival.curves import KaplanMeier
 
 
 def draw_curves(axis: Axes, curves: Sequence[KaplanMeier], styles: Sequence[GroupStyle]) -> None:

@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from survaudit.cutpoint import CutGrid, CutScan
-from survaudit.dose_response import SplineEffect
+from survaudit.cutpoint.dose_response import SplineEffect
+from survaudit.cutpoint.scan import CutGrid, CutScan
+from survaudit.cutpoint.stability import BootstrapCuts
 from survaudit.figures.curves import draw_curves
 from survaudit.figures.style import (
     ALERT,
@@ -29,8 +30,7 @@ from survaudit.figures.style import (
     name_kind,
     wear_kind,
 )
-from survaudit.stability import BootstrapCuts
-from survaudit.survival import KaplanMeier
+from survaudit.survival.curves import KaplanMeier
 
 LOW, HIGH = GROUP_STYLES["CART1"], GROUP_STYLES["CART2"]
 # A wide figure is shown smaller than it is drawn: its letters must be larger.

@@ -16,8 +16,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from survaudit.cutpoint import CutScan
-from survaudit.explore import LEVEL, EveryCut
+from survaudit.cutpoint.explore import LEVEL, EveryCut
+from survaudit.cutpoint.nulls import chi2_of_p
+from survaudit.cutpoint.scan import CutScan
 from survaudit.figures.curves import draw_curves, nice_months
 from survaudit.figures.cuts import HIGH, LOW, split_counts
 from survaudit.figures.style import (
@@ -31,8 +32,7 @@ from survaudit.figures.style import (
     SIMULATED,
     name_kind,
 )
-from survaudit.nulls import chi2_of_p
-from survaudit.survival import KaplanMeier
+from survaudit.survival.curves import KaplanMeier
 
 # Bins of the histogram of the covariate, as in the static figure of cut-points.
 BINS = 20

@@ -9,17 +9,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
-from survaudit.cohort.panels import PANELS, Panel
-from survaudit.comparison import Comparison
-from survaudit.ensemble import Compared
+from survaudit.cohort.panels import Panel
 from survaudit.figures.curves import draw_curves, nice_months
-from survaudit.figures.intervals import bounds_edge, bounds_key, draw_bounds_of
 from survaudit.figures.style import DAYS_PER_MONTH, GROUP_STYLES, INK, ON_DATA, QUIET, name_kind, wear_kind
-from survaudit.survival import KaplanMeier
+from survaudit.follow_up.comparison import Comparison
+from survaudit.follow_up.ensemble import Compared
+from survaudit.survival.curves import KaplanMeier
 
 _PRIOR_LINES = ("-", "--", "-.", ":")
 _LEVEL = 0.05
@@ -143,83 +140,3 @@ def _draw_p_values(axis: Axes, compared: Mapping[str, Compared]) -> None:
     axis.legend(fontsize="small", loc="lower right", title="prior", title_fontsize="small", **ON_DATA)
     axis.set_title("Tests, prior predictive", fontsize=10)
     wear_kind(axis, "COMPATIBLE")
-
-
-def draw_six_identified(bounds: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draw the bounds of all six panels in the layout of Supplementary Figure 1.
-
-    Parameters
-    ----------
-    bounds : mapping of str to pandas.DataFrame
-        By letter, what ``bounds_by_group`` returns for the panel's groups.
-    """
-    figure, axes = _six("IDENTIFIED", height=10.2)
-    for letter, axis in axes.items():
-        table, groups = bounds[letter], PANELS[letter].groups
-        for group in groups:
-            draw_bounds_of(axis, table[table["group"] == group], bounds_edge(*bounds.values()))
-        first, second = (int(table.loc[table["group"] == group, "n"].iloc[0]) for group in groups)
-        _head(axis, letter, f"n = {first} against {second}")
-        axis.set_ylabel("Survival")
-    lines = [
-        Line2D([], [], color=style.colour, linestyle=style.line, label=group)  # type: ignore[arg-type]
-        for group, style in GROUP_STYLES.items()
-    ]
-    figure.legend(handles=[*lines, *bounds_key()], loc="outside lower center", ncols=3)
-    return figure
-
-
-def draw_six_compatible(bands: Mapping[str, pd.DataFrame], compared: Mapping[str, Compared]) -> Figure:
-    """Draw the bands of all six panels in the layout of Supplementary Figure 1.
-
-    Parameters
-    ----------
-    bands : mapping of str to pandas.DataFrame
-        By letter, what ``ensemble.bands`` returns for the panel's groups.
-    compared : mapping of str to Compared
-        By letter, the tests under the prior of the bands.
-    """
-    figure, axes = _six("COMPATIBLE", height=11.0)
-    for letter, axis in axes.items():
-        _draw_bands(axis, bands[letter])
-        _head(axis, letter, f"P < {_LEVEL} in {compared[letter].share(_LEVEL):.0%}, prior predictive")
-    return figure
-
-
-def draw_six_curves(comparisons: Mapping[str, Comparison]) -> Figure:
-    """Draw all six panels of one follow-up in the layout of Supplementary Figure 1.
-
-    Parameters
-    ----------
-    comparisons : mapping of str to Comparison
-        By letter.
-    """
-    (kind,) = {comparison.kind for comparison in comparisons.values()}
-    figure, axes = _six(kind, height=12.8)
-    for letter, axis in axes.items():
-        _draw_comparison(axis, comparisons[letter])
-        ratio = comparisons[letter].hazard_ratio[0]
-        _head(axis, letter, f"log-rank P = {comparisons[letter].log_rank.p:.2g}, hazard ratio {ratio:.2f}")
-    return figure
-
-
-def _six(kind: str, height: float) -> tuple[Figure, dict[str, Axes]]:
-    """Return three rows of two axes, by the letters of the published figure, under a title in the kind's colour."""
-    # No wider than other figures: on a phone, letters of a wider one would be too small to read.
-    figure = Figure(figsize=(7.2, height), layout=ConstrainedLayoutEngine(h_pad=0.1))
-    axes = dict(zip(PANELS, figure.subplots(3, 2).ravel(), strict=True))
-    name_kind(figure, kind, "Supplementary Figure 1")
-    return figure, axes
-
-
-def _head(axis: Axes, letter: str, words: str) -> None:
-    """Write over a panel its letter and groups, what else is to be said, and the key to its lines if it has any.
-
-    A narrow panel has no room for them that is free of data.
-    """
-    panel, lines = PANELS[letter], axis.get_legend_handles_labels()[0]
-    title = f"{letter}   {panel.endpoint}: {panel.groups[0]} against {panel.groups[1]}"
-    axis.set_title(title, fontsize=10, pad=19 + 13 * len(lines))
-    axis.legend(
-        handles=lines, title=words, title_fontsize=8.5, fontsize=8.5, alignment="left", labelspacing=0.3, **_OVER
-    )

@@ -8,13 +8,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from survaudit.digitised import Clicks
 from survaudit.errors import InputError
 from survaudit.figures.curves import draw_curves
 from survaudit.figures.style import DAYS_PER_MONTH, GROUP_STYLES, INK, ink_on, name_kind, wear_kind
-from survaudit.linking import Matchings
-from survaudit.reconstruct import Reconstruction
-from survaudit.survival import KaplanMeier
+from survaudit.follow_up.digitised import Clicks
+from survaudit.follow_up.linking import Matchings
+from survaudit.follow_up.reconstruct import Reconstruction
+from survaudit.survival.curves import KaplanMeier
 
 _KIND, _EXAMPLE = "RECONSTRUCTED", "SYNTHETIC"
 

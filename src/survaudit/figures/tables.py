@@ -7,7 +7,7 @@ from html import escape
 from pathlib import PurePosixPath
 
 from survaudit.figures.frames import FrameTable
-from survaudit.ledger import Ledger, LedgerRow
+from survaudit.ledger.verdicts import Ledger, LedgerRow
 
 __all__ = ["FrameTable", "LedgerTable", "badge", "show_number"]
 

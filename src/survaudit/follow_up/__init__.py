@@ -1,0 +1,1 @@
+"""Complete follow-ups: drawn, extreme, supplied, or read off a curve."""

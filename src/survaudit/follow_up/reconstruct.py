@@ -1,0 +1,251 @@
+"""Patient-level times from a digitised Kaplan-Meier curve: RECONSTRUCTED, and nobody's in particular.
+
+In a small arm every drop is a fraction d/r with whole numbers, so that the levels of the curve tell how many were
+at risk: the steps are decoded by search, and every decoding within the click error is counted. In a
+larger arm Guyot's algorithm (2012) turns printed numbers at risk into censorings; without them, censoring is
+a stated convention. Times of deaths are read off the curve. Times of censoring never are: they
+are spread evenly over the days on which they may have come, and the result keeps those days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from survaudit.errors import InputError
+from survaudit.follow_up.decoding import DECODED, EVENLY, FollowUp, decode_steps, guyot
+from survaudit.follow_up.digitised import NEAR, Clicks
+from survaudit.survival.curves import Floats, KaplanMeier, kaplan_meier
+
+RECONSTRUCTED = "RECONSTRUCTED"
+SMALL_ARM = 30
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """Patient-level times that reproduce a digitised curve.
+
+    Attributes
+    ----------
+    arm, endpoint : str
+    follow_up : FollowUp
+    alternatives : tuple of FollowUp
+        All decodings within the click error, best first, ``follow_up`` among them; at most 200 are kept. In
+        a larger arm without numbers at risk: with censoring from the first day, and only on the last.
+    n_decodings : int
+        How many integer decodings lie within the click error; 0 where steps were not decoded.
+    complete : bool
+        Whether the search kept every decoding; if not, there are more than ``n_decodings``.
+    max_distance, rms_distance : float
+        Between clicks and the curve of the result, each at the best day within four errors in time.
+    at_risk : pandas.DataFrame
+        ``time_days``, ``printed``, ``reconstructed``.
+    events_printed : int or None
+    clicks : Clicks
+    method, convention, kind, units : str
+    """
+
+    arm: str
+    endpoint: str
+    follow_up: FollowUp
+    alternatives: tuple[FollowUp, ...]
+    n_decodings: int
+    complete: bool
+    max_distance: float
+    rms_distance: float
+    at_risk: pd.DataFrame
+    events_printed: int | None
+    clicks: Clicks
+    method: str
+    convention: str
+    kind: str = RECONSTRUCTED
+    units: str = "days"
+
+    @property
+    def n(self) -> int:
+        """Return the number of patients."""
+        return len(self.follow_up.time_days)
+
+    @property
+    def n_events(self) -> int:
+        """Return the number of events."""
+        return self.follow_up.n_events
+
+    @property
+    def events_range(self) -> tuple[int, int]:
+        """Return the fewest and the most events among the alternatives."""
+        counts = [one.n_events for one in self.alternatives]
+        return min(counts), max(counts)
+
+    @property
+    def curve(self) -> KaplanMeier:
+        """Return the Kaplan-Meier curve of the result."""
+        return kaplan_meier(self.follow_up.time_days, self.follow_up.event, label=self.arm)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a patient without identity: ``arm``, ``endpoint``, ``time_days``, ``event``."""
+        return pd.DataFrame(
+            {
+                "arm": self.arm,
+                "endpoint": self.endpoint,
+                "time_days": self.follow_up.time_days,
+                "event": self.follow_up.event,
+            }
+        )
+
+    def report(self) -> pd.DataFrame:
+        """Return what the result rests on and how well it fits, as one row."""
+        low, high = self.events_range
+        off = (self.at_risk["reconstructed"] - self.at_risk["printed"]).abs()
+        row = {
+            "arm": self.arm,
+            "endpoint": self.endpoint,
+            "kind": self.kind,
+            "method": self.method,
+            "convention": self.convention,
+            "n": self.n,
+            "events": self.n_events,
+            "events_printed": self.events_printed,
+            "events_low": low,
+            "events_high": high,
+            "n_decodings": self.n_decodings,
+            "all_decodings_kept": self.complete,
+            "max_distance": self.max_distance,
+            "rms_distance": self.rms_distance,
+            "at_risk_printed": len(off),
+            "at_risk_largest_difference": int(off.max()) if len(off) else None,
+        }
+        return pd.DataFrame([row])
+
+
+def reconstruct(
+    clicks: Clicks,
+    n: int,
+    *,
+    arm: str,
+    endpoint: str,
+    at_risk: Mapping[float, int] | None = None,
+    events: int | None = None,
+) -> Reconstruction:
+    """Turn a digitised curve into patient-level times.
+
+    Parameters
+    ----------
+    clicks : Clicks
+        Both ends of each level, and the end of the curve, where the last patient leaves it.
+    n : int
+        Patients of the arm.
+    arm, endpoint : str
+        Whose curve, and of what: "OS" or "LFS".
+    at_risk : mapping of day to count, optional
+        Printed numbers at risk, just before the day.
+    events : int, optional
+        The printed number of events.
+
+    Returns
+    -------
+    Reconstruction
+
+    Raises
+    ------
+    InputError
+        If the printed numbers contradict each other, or no decoding of a small arm agrees with clicks and
+        printed numbers.
+
+    Notes
+    -----
+    Up to 30 patients, if the click error is below a quarter of 1/n, the steps are decoded: by search over the
+    numbers at risk, all r and d such that the product of 1 - d/r stays within three click errors of each
+    level. The best has the least squared distance, where each further death at one drop counts as much as a
+    level that is two errors off: of 1/4 and 2/8, the one with fewer deaths is taken.
+
+    Otherwise as Guyot, Ades, Ouwens and Welton (2012). Without numbers at risk they count nobody as censored
+    before the end, which gives too many deaths. Here patients enter evenly over time and are censored at
+    one date: none is censored before some day, then evenly up to the end. That day is half the length of the
+    curve, or what the printed number of events asks for; ``alternatives`` holds the two extremes.
+
+    Examples
+    --------
+    >>> from survaudit.follow_up.digitised import check_clicks
+    >>> clicks = check_clicks([0, 9, 9, 21, 21, 30], [1, 1, 0.8, 0.8, 0.4, 0.4], time_error=0, survival_error=0.001)
+    >>> found = reconstruct(clicks, 5, arm="A", endpoint="OS")
+    >>> found.to_frame()[["time_days", "event"]].to_numpy().tolist()
+    [[9.0, 1.0], [13.0, 0.0], [17.0, 0.0], [21.0, 1.0], [30.0, 0.0]]
+    >>> found.n_decodings, found.events_range
+    (2, (2, 3))
+    """
+    printed = _check_printed(clicks, n, at_risk or {}, events)
+    if n <= SMALL_ARM and clicks.survival_error <= 0.25 / n:
+        method, convention = DECODED, EVENLY
+        alternatives, total, complete = decode_steps(clicks, n, printed, events)
+    else:
+        method, convention, alternatives = guyot(clicks, n, printed, events)
+        total, complete = 0, True
+    chosen = alternatives[0]
+    far = _distances(clicks, chosen)
+    curve = kaplan_meier(chosen.time_days, chosen.event)
+    days = list(printed)
+    compared = {
+        "time_days": days,
+        "printed": list(printed.values()),
+        "reconstructed": curve.at_risk_at(np.array(days, float)),
+    }
+    return Reconstruction(
+        arm=arm,
+        endpoint=endpoint,
+        follow_up=chosen,
+        alternatives=tuple(alternatives),
+        n_decodings=total,
+        complete=complete,
+        max_distance=float(far.max()),
+        rms_distance=float(np.sqrt(np.mean(far**2))),
+        at_risk=pd.DataFrame(compared),
+        events_printed=events,
+        clicks=clicks,
+        method=method,
+        convention=convention,
+    )
+
+
+def _check_printed(clicks: Clicks, n: int, at_risk: Mapping[float, int], events: int | None) -> dict[float, int]:
+    """Return the numbers at risk in the order of time, or refuse numbers that contradict each other."""
+    printed = {float(day): int(at_risk[day]) for day in sorted(at_risk)}
+    problems = [] if n >= 1 else [f"n: found {n}, expected at least 1; count the patients of the arm"]
+    if events is not None and not 0 <= events <= n:
+        problems.append(f"events: found {events}, expected from 0 to {n}; check the printed number")
+    if printed.get(0.0, n) != n:
+        problems.append(f"at_risk: found {printed[0.0]} on day 0, expected all {n} patients; check the arm")
+    counts = [n, *printed.values()]
+    if any(not 0 <= later <= earlier for earlier, later in pairwise(counts)):
+        problems.append(f"at_risk: found {counts[1:]} of {n}, expected counts that never rise; check the arm")
+    last = float(clicks.time_days[-1]) + NEAR * clicks.time_error
+    if late := [day for day, count in printed.items() if count and day > last]:
+        problems.append(
+            f"at_risk: found patients on day {late[0]:g}, after the last click ({last:g}); click to the end"
+        )
+    if problems:
+        raise InputError("; ".join(problems))
+    return printed
+
+
+def _distances(clicks: Clicks, found: FollowUp) -> Floats:
+    """Return how far each click is from the curve, at the best day within four of its errors in time."""
+    curve = kaplan_meier(found.time_days, found.event)
+    times, survival = np.append(0.0, curve.times), np.append(1.0, curve.survival)
+    near = 2 * NEAR * clicks.time_error
+
+    def value(days: Floats) -> Floats:
+        return survival[np.maximum(np.searchsorted(times, days, side="right") - 1, 0)]
+
+    # At a drop itself the printed line is vertical: every height between its ends is on the curve.
+    highest, lowest = value(np.nextafter(clicks.time_days - near, -np.inf)), value(clicks.time_days + near)
+    inside: Floats = np.clip(clicks.survival, lowest, highest)
+    if near == 0:
+        return np.abs(clicks.survival - inside)
+    levels = np.where((survival >= lowest[:, None]) & (survival <= highest[:, None]), survival, np.inf)
+    far: Floats = np.min(np.abs(clicks.survival[:, None] - levels), axis=1)
+    return far

@@ -1,0 +1,1 @@
+"""Every published claim beside its recomputation and verdict."""

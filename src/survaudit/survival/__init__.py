@@ -1,0 +1,1 @@
+"""Survival curves, their tests and models; thin over lifelines, SciPy and firthmodels."""
