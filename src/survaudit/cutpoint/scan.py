@@ -9,7 +9,7 @@ for `survaudit.cutpoint.selection`: no P value here is corrected for the choice 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -60,7 +60,7 @@ class CutRules:
 
     min_group: int = 1
     replicates: int = 10_000
-    n_jobs: int | None = None
+    n_jobs: int | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse what is no count."""
