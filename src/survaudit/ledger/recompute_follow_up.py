@@ -49,7 +49,7 @@ def mrd_cut_point(claim: Claim, evidence: Evidence) -> Finding:
         # The same split has two names: the largest value that is low, and the smallest that is high.
         above = float(cohort["mrd_percent"][cohort["mrd_percent"] > best.cut].min())
         values |= {f"{endpoint.lower()}_low": best.cut, f"{endpoint.lower()}_high": above}
-        ties = f", and {len(best.tied_cuts) - 1} more cuts tie with it" if best.tied else ""
+        ties = f", and {len(best.tied_cuts) - 1} more cuts tie with it" if len(best.tied_cuts) > 1 else ""
         sides = f"{best.n_low} against {best.n_high}, chi-square {best.chi2:.2f}{ties}"
         told.append(f"by {endpoint} ({len(cohort)} patients) {sides}")
     facts = {**RECOMPUTATIONS["mrd_cut_point"](claim, evidence).facts, "told": "; ".join(told)}
