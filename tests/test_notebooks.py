@@ -18,6 +18,7 @@ NAMES = re.compile(
     | Tables?\ \d(?:\ and\ \d)? | Figures?\ \d
     | CD19[+-]? | h?CART\d*s? | Attribution\ 4\.0 | SHA256SUMS  # names
     | grade\ 5 | row\ 0                                     # the top of a scale, the header's place
+    | 30\.4375\ days                                      # what a month is, by definition
     """,
     re.VERBOSE,
 )

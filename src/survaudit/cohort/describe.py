@@ -53,18 +53,18 @@ def table_one(cohort: pd.DataFrame) -> pd.DataFrame:
     '16 (57.1)'
     """
     samples = {"Overall": cohort} | {group: cohort[cohort["group"] == group] for group in GROUPS}
-    rows: list[dict[str, object]] = [
-        {"Characteristic": "Patients", "Value": "n", "Missing": ""} | {k: str(len(v)) for k, v in samples.items()}
-    ]
+    counts = {sample: str(len(each)) for sample, each in samples.items()}
+    rows: list[dict[str, object]] = []
+    rows.append({"Characteristic": "Patients", "Value": "n", "Missing": "", **counts})
     for column, name in _MEASURES.items():
         cells = {sample: _median_and_range(each[column]) for sample, each in samples.items()}
-        missing = int(cohort[column].isna().sum())
-        rows.append({"Characteristic": name, "Value": "median [min to max]", "Missing": missing} | cells)
+        missing = cohort[column].isna().sum()
+        rows.append({"Characteristic": name, "Value": "median [min to max]", "Missing": missing, **cells})
     for column, name in _CATEGORIES.items():
         for level in sorted(cohort[column].unique()):
             cells = {sample: _count_and_percent(each[column] == level) for sample, each in samples.items()}
             value = {True: "yes", False: "no"}.get(level, level)
-            rows.append({"Characteristic": name, "Value": value, "Missing": ""} | cells)
+            rows.append({"Characteristic": name, "Value": value, "Missing": "", **cells})
     return pd.DataFrame(rows)
 
 
