@@ -79,6 +79,15 @@ def test_notebook_opens_and_closes_as_the_others_do(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_exercise_has_a_hidden_solution(path: Path) -> None:
+    _, _, part = path.read_text().partition("\n### Exercises\n")
+    tasks = re.findall(r"^(\d+)\. ", part, flags=re.MULTILINE)
+    cells = [(options["mystnb"]["code_prompt_show"], options["tags"]) for options, _ in code_cells(part)]
+    assert cells == [(f"Solution {number}", ["hide-cell"]) for number in tasks]
+    assert tasks == [str(number + 1) for number in range(len(tasks))]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_figure_has_caption_name_kind_and_alternative_text(path: Path) -> None:
     for options, code in code_cells(path.read_text()):
         if re.search(r"^(\w+\.)?draw_", code, flags=re.MULTILINE):
