@@ -104,8 +104,6 @@ def test_the_data_behind_every_figure_can_be_downloaded(site: Path) -> None:
     figures = {}
     for page in all_pages(site):
         for figure in article(page).find_all("figure"):
-            if "figure-again" in figure["class"]:  # its caption leads to the figure itself
-                continue
             links = [p.a for p in after(figure) if "table-download" in p.get("class", [])]
             assert links, f"{page.name}: no data behind {figure.get('id')}"
             assert links[0].find_parent("details") is not None or figure.find_parent("details") is not None
