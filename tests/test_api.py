@@ -1,4 +1,4 @@
-"""The pages that are written from other sources: the reference of the module, and the list of exercises."""
+"""The page that is written from the docstrings of the module."""
 
 from __future__ import annotations
 
@@ -10,19 +10,15 @@ import tomllib
 from doctest import DocTestParser
 from pathlib import Path
 
-import nbformat
 import pytest
 from api_reference import MARK, Item, as_markdown, item_page, listed_files, public_items, reference, sections
 from bs4 import BeautifulSoup
-from exercises import MARK as EXERCISE_MARK
-from exercises import exercises, moved, results
 
 PROJECT = Path(__file__).resolve().parents[1]
 SOURCE = PROJECT / "src" / "survaudit"
 FILES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py") if not path.name.startswith("__"))
 PUBLIC = [name for name in FILES if not Path(name).name.startswith("_")]
 ITEMS = [item for name in PUBLIC for item in public_items(name, (SOURCE / name).read_text())]
-NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.md"))
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +157,7 @@ SOURCES = {
     "immortal/episodes.py:permutation_p": "Mantel and Byar",
     "immortal/episodes.py:simon_makuch": "Simon and Makuch",
     "immortal/episodes.py:time_dependent_cox": "Crowley and Hu",
-    "follow_up/linking.py:matchings": "Ryser",
+    "follow_up/linking.py:possible_patients": "Hall",
     "immortal/no_effect.py:comparisons": "Mantel and Byar",
     "immortal/no_effect.py:draw_cohorts": "Fix and Neyman",
     "cutpoint/nulls.py:null_table": "Miller and Siegmund",
@@ -382,9 +378,8 @@ def test_an_unknown_section_is_refused() -> None:
         sections("A.\n\nRemarks\n-------\nB.")
 
 
-@pytest.mark.parametrize(("name", "mark"), [("api", MARK), ("exercises", EXERCISE_MARK)])
-def test_the_page_has_its_mark(name: str, mark: str) -> None:
-    assert (PROJECT / "book" / f"{name}.md").read_text().count(mark) == 1
+def test_the_page_has_its_mark() -> None:
+    assert (PROJECT / "book" / "api.md").read_text().count(MARK) == 1
 
 
 def test_the_built_page_has_every_object(site: Path) -> None:
@@ -393,92 +388,3 @@ def test_the_built_page_has_every_object(site: Path) -> None:
     assert {item.anchor for item in ITEMS} <= places
     signatures = " ".join(re.sub(r"\s+", " ", each.get_text()) for each in soup.select("details.api pre"))
     assert all(f"{item.node.name}" in signatures for item in ITEMS)
-
-
-# ------------------------------------------------------------------ exercises
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_every_exercise_has_a_solution(path: Path) -> None:
-    text = path.read_text()
-    found = exercises(text, path.name)
-    assert len(found) == len(re.findall(r"^  code_prompt_show: Solution \d+$", text, flags=re.MULTILINE))
-    assert bool(found) == ("### Exercises" in text)
-    assert all(each.task and each.solution for each in found)
-
-
-NOTEBOOK = """# Title
-
-## What we found
-
-### Exercises
-
-1. Why {glue:text}`n`? See [there](02_x.md).
-2. What else?
-
-```{code-cell} ipython3
----
-mystnb:
-  code_prompt_show: Solution 1
-tags: [hide-cell]
----
-print(1)
-```
-
-```{code-cell} ipython3
----
-mystnb:
-  code_prompt_show: Solution 2
-tags: [hide-cell]
----
-2
-```
-
-**Next:** more.
-"""
-
-
-def test_exercises_are_read_with_their_solutions() -> None:
-    first, second = exercises(NOTEBOOK, "x")
-    assert (first.number, first.solution, second.task, second.solution) == (1, "print(1)", "What else?", "2")
-    assert moved(first.task, "notebooks/01_y.md") == (
-        "Why {glue:text}`../notebooks/01_y.md::n`? See [there](../notebooks/02_x.md)."
-    )
-    assert exercises("# Title\n\nText.\n", "x") == []
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("2. What else?\n", ""),
-        ("code_prompt_show: Solution 2", "code_prompt_show: Show"),
-        ("code_prompt_show: Solution 2", "code_prompt_show: Solution 3"),
-        ("2. What else?", "3. What else?"),
-        ("tags: [hide-cell]\n---\n2", "---\n2"),
-    ],
-)
-def test_an_exercise_without_solution_stops_the_build(old: str, new: str) -> None:
-    assert old in NOTEBOOK
-    with pytest.raises(ValueError, match="expected each exercise to have a hidden cell"):
-        exercises(NOTEBOOK.replace(old, new), "x.md")
-
-
-def test_results_are_those_of_the_cell() -> None:
-    v4 = nbformat.v4
-    outputs = [v4.new_output("stream", text="one\n"), v4.new_output("execute_result", {"text/plain": "2"})]
-    outputs.append(v4.new_output("display_data", {"text/plain": "3", "text/html": "<table></table>"}))
-    cells = [v4.new_code_cell("1"), v4.new_code_cell("print('one')\n2", outputs=outputs)]
-    found = results(v4.new_notebook(cells=cells), "print('one')\n2")
-    assert found == "```text\none\n```\n\n```text\n2\n```\n\n```{raw} html\n<table></table>\n```"
-
-
-def test_the_built_page_has_every_exercise_with_its_result(site: Path) -> None:
-    soup = BeautifulSoup((site / "book" / "exercises.html").read_text(), "html.parser").find("article")
-    expected = [each for path in NOTEBOOKS for each in exercises(path.read_text(), path.name)]
-    folded = soup.find_all("details")
-    assert len(folded) == len(expected) > 20
-    for one, each in zip(folded, expected, strict=True):
-        code, *found = one.find_all(["pre", "table"])
-        assert code.get_text().strip() == each.solution
-        assert found, each.task
-        assert found[0].get_text().strip()

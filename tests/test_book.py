@@ -69,22 +69,14 @@ def test_every_image_is_described_and_every_number_filled_in(pages: dict[Path, B
     assert images >= 2
 
 
-def test_every_misreading_shows_the_figure_that_cures_it(pages: dict[Path, BeautifulSoup], site: Path) -> None:
+def test_every_misreading_leads_to_the_figure_or_the_page_that_cures_it(
+    pages: dict[Path, BeautifulSoup], site: Path
+) -> None:
     sections = pages[site / "book" / "misreadings.html"].find("article").select("section > section > section")
     assert len(sections) > 12
-    for section in sections:
-        cure = section.find("dt", string="The cure").find_next_sibling("dd")
-        cited = {link["href"] for link in cure.p.find_all("a") if link.find(class_="std-numref")}
-        again = cure.find_all("figure", class_="figure-again")
-        assert {figure.figcaption.a["href"] for figure in again} == cited
-        assert cited or cure.find("a", href="../notebooks/12_ledger.html"), section.h3.get_text()
-        for figure in again:
-            page, _, name = figure.figcaption.a["href"].removeprefix("../").partition("#")
-            first = pages[site / page].find(id=name)
-            assert figure.img == first.img, "the same picture, with the same words for those who do not see it"
-            kind = figure.figcaption.get_text().partition(".")[0].strip()
-            assert kind in first.figcaption.get_text()
-            assert kind.isupper()
+    cures = [section.find("dt", string="The cure").find_next_sibling("dd") for section in sections]
+    assert all(cure.find("a", href=re.compile(r"^\.\./notebooks/")) for cure in cures)
+    assert sum(bool(cure.find(class_="std-numref")) for cure in cures) > 12
 
 
 def test_the_ledger_page_shows_every_claim(pages: dict[Path, BeautifulSoup], site: Path, ledger: Ledger) -> None:

@@ -50,7 +50,7 @@ plt.show()
 CONFIGURATION = """
 import sys
 sys.path.insert(0, {extensions!r})
-extensions = ["myst_nb", "cache_key", "computed_alt", "execute_ahead", "figure_again", "printed"]
+extensions = ["myst_nb", "cache_key", "computed_alt", "execute_ahead", "printed"]
 nb_execution_mode = "cache"
 exclude_patterns = ["_build"]
 nb_execution_raise_on_error = True
@@ -128,10 +128,9 @@ def test_what_a_slow_cell_prints_is_one_piece(book: Path) -> None:
     [
         ("{printed}`mrd-p-value`", "{printed}`mrd-q-value`", "no claim 'mrd-q-value'"),
         ("of {glue:text}`value:.2f`", "of {glue:text}`other:.2f`", "nothing is glued as 'other'"),
-        ("Prose says", "```{figure-again} fig-nowhere\n```\n\nProse says", "no figure is called 'fig-nowhere'"),
         ('print("value"', 'raise KeyError("value"', "ExecutionError"),
     ],
-    ids=["unknown claim", "unknown number in alternative text", "unknown figure", "failing cell"],
+    ids=["unknown claim", "unknown number in alternative text", "failing cell"],
 )
 def test_a_wrong_page_fails_the_build(book: Path, old: str, new: str, message: str) -> None:
     (book / "index.md").write_text(PAGE.replace(old, new))

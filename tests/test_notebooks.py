@@ -18,6 +18,7 @@ NAMES = re.compile(
     | Tables?\ \d(?:\ and\ \d)? | Figures?\ \d
     | CD19[+-]? | h?CART\d*s? | Attribution\ 4\.0 | SHA256SUMS  # names
     | grade\ 5 | row\ 0                                     # the top of a scale, the header's place
+    | 30\.4375\ days                                      # what a month is, by definition
     """,
     re.VERBOSE,
 )
@@ -75,6 +76,15 @@ def test_notebook_opens_and_closes_as_the_others_do(path: Path) -> None:
     places = [text.find(words) for words in opening + closing]
     assert -1 not in places
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_exercise_has_a_hidden_solution(path: Path) -> None:
+    _, _, part = path.read_text().partition("\n### Exercises\n")
+    tasks = re.findall(r"^(\d+)\. ", part, flags=re.MULTILINE)
+    cells = [(options["mystnb"]["code_prompt_show"], options["tags"]) for options, _ in code_cells(part)]
+    assert cells == [(f"Solution {number}", ["hide-cell"]) for number in tasks]
+    assert tasks == [str(number + 1) for number in range(len(tasks))]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -33,8 +33,7 @@ class ComputedAlternativeText(SphinxPostTransform):
 
     def _value(self, image: nodes.image, role: re.Match[str]) -> str:
         folder: str = self.env.mystnb_config.output_folder  # type: ignore[attr-defined]
-        # A figure that is shown again speaks of what its own page glued.
-        glued = read_glue_cache(folder, image.get("glued_on", self.env.docname))
+        glued = read_glue_cache(folder, self.env.docname)
         if role["key"] not in glued:
             LOGGER.warning("alternative text: nothing is glued as %r on this page", role["key"], location=image)
             return role[0]

@@ -44,9 +44,8 @@ a { color: inherit; text-decoration: none; }
 """
 SCALE = 0.72  # so that a sheet is as wide as a desktop page, and has its layout
 WIDTH = 934  # of a sheet between its margins, at that scale
-# Formulas are set, letters are there, and every picture is drawn.
+# Letters are there, and every picture is drawn.
 READY = """async () => {
-  await window.MathJax?.startup.promise;
   await document.fonts.ready;
   await Promise.all([...document.images].map(image => image.decode()));
 }"""
@@ -112,19 +111,6 @@ def printable(site: Path, page: str, base: str) -> Tag:
     return article
 
 
-def mathematics(site: Path, pages: list[str], base: str) -> str:
-    """Return the scripts that set formulas, from the first page that has any."""
-    for page in pages:
-        soup = BeautifulSoup((site / f"{page}.html").read_text(encoding="utf-8"), "html.parser")
-        scripts = [script for script in soup.find_all("script") if "mathjax" in str(script).lower()]
-        for script in scripts:
-            if script.get("src"):
-                script["src"] = f"{base}/{beside(page, str(script['src']))}"
-        if scripts:
-            return "".join(map(str, scripts))
-    return ""
-
-
 def one_page(site: Path, pages: list[str], base: str) -> str:
     """Return the whole book as one HTML page, in the look of the site's light theme.
 
@@ -144,7 +130,7 @@ def one_page(site: Path, pages: list[str], base: str) -> str:
     title = home.title.get_text() if home.title else ""
     return (
         f'<!DOCTYPE html><html lang="en" data-theme="light" data-mode="light"><head><meta charset="utf-8"/>'
-        f"<title>{title}</title>{sheets}<style>{SHEET}</style>{mathematics(site, pages, base)}</head>"
+        f"<title>{title}</title>{sheets}<style>{SHEET}</style></head>"
         f'<body><div class="bd-main"><div class="bd-content">{body}</div></div></body></html>'
     )
 

@@ -6,7 +6,6 @@ import itertools
 
 import pandas as pd
 from scipy import stats
-from tableone import TableOne
 
 from survaudit.cohort.schema import GROUPS, NOT_ASSESSED, REMISSIONS
 
@@ -53,28 +52,32 @@ def table_one(cohort: pd.DataFrame) -> pd.DataFrame:
     >>> table.set_index(["Characteristic", "Value"]).loc[("Sex", "Female"), "Overall"]
     '16 (57.1)'
     """
-    named = cohort.rename(columns=_CATEGORIES | _MEASURES).astype({"group": str})
-    named = named.replace({True: "yes", False: "no"})
-    table: pd.DataFrame = TableOne(
-        named,
-        columns=[*_MEASURES.values(), *_CATEGORIES.values()],
-        categorical=list(_CATEGORIES.values()),
-        nonnormal=list(_MEASURES.values()),
-        min_max=list(_MEASURES.values()),
-        groupby="group",
-        decimals={"MRD (%)": 2},
-    ).tableone
-    table.columns = table.columns.get_level_values(-1)
-    shown = table[["Missing", "Overall", *GROUPS]].rename_axis(["Characteristic", "Value"]).reset_index()
-    # "Age (years), median [min,max]" with no level becomes the level of "Age (years)".
-    names = shown["Characteristic"].replace("n", "Patients, n").str.rsplit(", ", n=1, expand=True)
-    shown["Characteristic"] = names[0]
-    shown["Value"] = shown["Value"].where(shown["Value"] != "", names[1].str.replace(",", " to "))
-    # Whole numbers are measured here, and their medians may lie between two.
-    for name in ("Overall", *GROUPS):
-        told = shown[name].str.replace(r"\.0\b", "", regex=True).str.replace(",", " to ")
-        shown[name] = shown[name].where(~shown["Value"].str.startswith("median"), told)
-    return shown
+    samples = {"Overall": cohort} | {group: cohort[cohort["group"] == group] for group in GROUPS}
+    counts = {sample: str(len(each)) for sample, each in samples.items()}
+    rows: list[dict[str, object]] = []
+    rows.append({"Characteristic": "Patients", "Value": "n", "Missing": "", **counts})
+    for column, name in _MEASURES.items():
+        cells = {sample: _median_and_range(each[column]) for sample, each in samples.items()}
+        missing = cohort[column].isna().sum()
+        rows.append({"Characteristic": name, "Value": "median [min to max]", "Missing": missing, **cells})
+    for column, name in _CATEGORIES.items():
+        for level in sorted(cohort[column].unique()):
+            cells = {sample: _count_and_percent(each[column] == level) for sample, each in samples.items()}
+            value = {True: "yes", False: "no"}.get(level, level)
+            rows.append({"Characteristic": name, "Value": value, "Missing": "", **cells})
+    return pd.DataFrame(rows)
+
+
+def _median_and_range(values: pd.Series) -> str:
+    """Return a median with its range; the residual disease has two decimals, and what is counted no needless one."""
+    decimals = 2 if values.name == "mrd_percent" else 1
+    numbers = (values.median(), values.min(), values.max())
+    middle, least, most = (f"{float(number):.{decimals}f}".removesuffix(".0") for number in numbers)
+    return f"{middle} [{least} to {most}]"
+
+
+def _count_and_percent(chosen: pd.Series) -> str:
+    return f"{chosen.sum()} ({100 * chosen.mean():.1f})"
 
 
 def group_differences(cohort: pd.DataFrame) -> pd.DataFrame:
