@@ -317,6 +317,18 @@ def test_what_cannot_be_computed_is_refused(call, message):
         call(np.random.default_rng(1))
 
 
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda rng: bootstrap_cuts(*example(0.5), rng=rng, min_events=2), "min_events"),
+        (lambda rng: null_table(5.59, rng=rng, min_group=3), "min_group"),
+    ],
+)
+def test_a_setting_that_would_have_no_effect_is_refused(call, name):
+    with pytest.raises(TypeError, match=name):
+        call(np.random.default_rng(1))
+
+
 def test_null_maxima_are_the_scan():
     rng = np.random.default_rng(1)
     orders = rng.permuted(np.tile(np.arange(20), (5, 1)), axis=1)
