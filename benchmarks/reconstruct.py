@@ -15,14 +15,14 @@ import numpy as np
 import pandas as pd
 
 from survaudit.errors import InputError
-from survaudit.follow_up.decoding import FollowUp, guyot
+from survaudit.follow_up.decoding import ArmTimes, guyot
 from survaudit.follow_up.digitised import Clicks, click
 from survaudit.follow_up.reconstruct import reconstruct
 from survaudit.survival.curves import KaplanMeier, kaplan_meier, restricted_mean
 from survaudit.survival.hazards import firth_cox
 
 Arm = tuple[np.ndarray, np.ndarray]
-Method = Callable[[Clicks, KaplanMeier], FollowUp]
+Method = Callable[[Clicks, KaplanMeier], ArmTimes]
 TICKS = 5
 
 
@@ -40,13 +40,13 @@ def at_risk(curve: KaplanMeier) -> dict[float, int]:
     return dict(zip(days.tolist(), curve.at_risk_at(days).tolist(), strict=True))
 
 
-def ours(clicks: Clicks, curve: KaplanMeier, *, risk: bool, events: bool) -> FollowUp:
+def ours(clicks: Clicks, curve: KaplanMeier, *, risk: bool, events: bool) -> ArmTimes:
     """Reconstruct from what is printed."""
     printed = {"at_risk": at_risk(curve) if risk else None, "events": curve.n_events if events else None}
     return reconstruct(clicks, curve.n, arm="arm", endpoint="OS", **printed).follow_up
 
 
-def nobody_censored(clicks: Clicks, curve: KaplanMeier) -> FollowUp:
+def nobody_censored(clicks: Clicks, curve: KaplanMeier) -> ArmTimes:
     """Follow Guyot without numbers at risk: nobody is censored before the last click."""
     return guyot(clicks, curve.n, {}, None)[2][2]
 

@@ -3,9 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from lifelines.datasets import load_gbsg2
-from scipy import optimize, stats
 
-from survaudit.cutpoint.dose_response import linear_p, power_of_methods, spline_effect
+from survaudit.cutpoint.dose_response import spline_effect
 from survaudit.errors import InputError
 
 
@@ -15,21 +14,6 @@ def cohort(slope: float, n: int = 300, seed: int = 0) -> tuple[np.ndarray, np.nd
     x = rng.normal(size=n)
     times, limits = rng.exponential(np.exp(-slope * x)), rng.exponential(2.0, size=n)
     return x, np.minimum(times, limits), (times <= limits).astype(int)
-
-
-def partial_likelihood(beta: float, x: np.ndarray, time: np.ndarray, event: np.ndarray) -> float:
-    """Cox's log partial likelihood without ties, straight from its definition."""
-    terms = [beta * x[i] - np.log(np.exp(beta * x[time >= time[i]]).sum()) for i in np.flatnonzero(event)]
-    return float(np.sum(terms))
-
-
-@pytest.mark.parametrize("slope", [0.0, 0.15, 0.6])
-def test_linear_p_is_the_likelihood_ratio_from_the_definition(slope: float) -> None:
-    x, time, event = cohort(slope, n=120)
-    loss, exact = (lambda beta: -partial_likelihood(beta, x, time, event)), {"xatol": 1e-10}
-    best = optimize.minimize_scalar(loss, bounds=(-3, 3), options=exact)
-    ratio = 2 * (-best.fun - partial_likelihood(0.0, x, time, event))
-    assert linear_p(x, time, event) == pytest.approx(stats.chi2.sf(ratio, 1), rel=1e-6)
 
 
 def test_spline_finds_a_straight_line() -> None:
@@ -50,26 +34,16 @@ def test_spline_is_one_at_the_median_and_does_not_depend_on_the_unit() -> None:
     np.testing.assert_allclose(scaled.curve["hazard_ratio"], effect.curve["hazard_ratio"], rtol=1e-3)
 
 
-def test_power_is_the_level_without_an_effect_and_all_with_a_strong_one() -> None:
-    rng = np.random.default_rng(2)
-    none = power_of_methods(*cohort(0.0, n=600), n=60, replicates=150, rng=rng).set_index("method")["found"]
-    strong = power_of_methods(*cohort(1.5, n=600), n=60, replicates=30, rng=rng).set_index("method")["found"]
-    for method in ("linear term", "cut at the median", "best cut, corrected"):
-        assert none[method] < 0.05 + 5 * np.sqrt(0.05 * 0.95 / 150)
-        assert strong[method] > 0.9
-    assert none["best cut, not corrected"] > 0.2
-
-
 def test_what_cannot_be_used_is_refused() -> None:
     x, time, event = cohort(0.0, n=30)
     with pytest.raises(InputError, match="distinct values"):
         spline_effect(np.repeat([1.0, 2.0], 15), time, event)
     with pytest.raises(InputError, match="x: found shape"):
-        linear_p(x[:-1], time, event)
+        spline_effect(x[:-1], time, event)
     with pytest.raises(InputError, match="event"):
-        linear_p(x, time, time)
+        spline_effect(x, time, time)
     with pytest.raises(InputError, match="finite"):
-        linear_p(np.where(x == x[0], np.nan, x), time, event)
+        spline_effect(np.where(x == x[0], np.nan, x), time, event)
 
 
 def test_the_public_cohort_is_the_one_that_the_notebooks_name() -> None:

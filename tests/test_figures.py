@@ -106,11 +106,6 @@ def _rejections() -> Figure:
     return immortal_figures.draw_rejections(rates.assign(least=0.1, median=0.2, most=0.3, permuted=0.15), 0.05)
 
 
-def _decomposition() -> Figure:
-    places = pd.MultiIndex.from_tuples([("C", "a", 120), ("D", "a", 120)])
-    return immortal_figures.draw_decomposition(pd.DataFrame({"one": [0.1, 0.2], "two": [0.3, -0.1]}, index=places))
-
-
 def _swimmers(supplement: Supplement, *, calendar: bool) -> Figure:
     events, states = dated_events(supplement.treatments), recorded_states(supplement.treatments)
     return timeline.draw_swimmers(events, states, calendar=calendar)
@@ -134,7 +129,6 @@ OF_THE_TABLES: dict[str, Draw] = {
 OF_OTHERS: dict[str, tuple[str, Draw]] = {
     "hearts": (PUBLIC, lambda _: _hearts()),
     "rejections": (SIMULATED, lambda _: _rejections()),
-    "decomposition": (SIMULATED, lambda _: _decomposition()),
 }
 NAMED = {name: ("IDENTIFIED", draw) for name, draw in OF_THE_TABLES.items()} | OF_OTHERS
 

@@ -51,7 +51,7 @@ def test_documentation_may_change_and_no_statement_may(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "place"), [("worst_known", 0), ("worst_case", 18), ("power", 7), ("calibration", 3), ("calibration", 20)]
+    ("name", "place"), [("worst_known", 0), ("worst_case", 18), ("calibration", 3), ("calibration", 20)]
 )
 def test_a_block_is_found_again_when_replayed(folder: Path, name: str, place: int) -> None:
     (study,) = [study for study in STUDIES if study.name == name]
@@ -86,22 +86,22 @@ def test_the_known_pattern_can_give_the_printed_value() -> None:
 
 
 def test_batches_are_pooled_into_one_share() -> None:
-    rows = [{"n": 28, "replicates": 50, "batch": batch, "method": "m", "found": share, "standard_error": 0.1}
+    rows = [{"n": 28, "replicates": 50, "batch": batch, "method": "m", "rejected": share, "standard_error": 0.1}
             for batch, share in enumerate((0.5, 0.7))]  # fmt: skip
     (pooled,) = pool_batches(pd.DataFrame(rows)).to_dict("records")
-    assert pooled["found"] == pytest.approx(60 / 100)
+    assert pooled["rejected"] == pytest.approx(60 / 100)
     assert pooled["replicates"] == 100
     assert pooled["standard_error"] == pytest.approx(np.sqrt(0.6 * 0.4 / 100))
 
 
 def test_changed_results_are_refused(folder: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(folder, tmp_path / "montecarlo"))
-    path = copy / "power.csv"
+    path = copy / "calibration.csv"
     path.write_text(path.read_text().replace("28", "29", 1))
     with pytest.raises(SourceFileError, match="make montecarlo"):
-        read_study(copy, "power")
+        read_study(copy, "calibration")
     path.unlink()
     with pytest.raises(SourceFileError, match="make montecarlo"):
-        read_study(copy, "power")
+        read_study(copy, "calibration")
     with pytest.raises(SourceFileError, match="make montecarlo"):
         read_study(copy, "nothing")

@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy import stats
 
 from survaudit.__main__ import COMMANDS
@@ -33,8 +31,6 @@ from survaudit.immortal.no_effect import (
     draw_cohorts,
     draw_within,
     rejections,
-    shares,
-    subsets,
 )
 from survaudit.immortal.no_effect_studies import BASE, CODE, GRID, RELAPSE_MEDIANS, studies, world
 from survaudit.ledger.verdicts import Ledger
@@ -312,27 +308,8 @@ def test_a_guarantee_is_found_and_nothing_else() -> None:
     rates = held_rates(("early", "idle"), frames)
     assert abs(rates[""] - 0.05) < 0.015
     assert rates["early"] > 0.95
-    parts = shares(rates, ("early", "idle"))
-    assert parts["early"] > 0.9
-    assert abs(parts["idle"]) < 0.02
-
-
-@given(st.lists(st.floats(0, 1), min_size=8, max_size=8))
-def test_shares_sum_and_treat_factors_alike(values: list[float]) -> None:
-    names = ("a", "b", "c")
-    combinations = subsets(names)
-    rates = pd.Series(values, index=[" + ".join(held) for held in combinations])
-    parts = shares(rates, names)
-    assert parts.sum() == pytest.approx(values[-1] - values[0], abs=1e-12)
-    # The average over the six orders in which three factors can come, written out.
-    from itertools import permutations as orders
-
-    def at(held: set[str]) -> float:
-        return float(rates[" + ".join(name for name in names if name in held)])
-
-    for name in names:
-        steps = [at({*way[: way.index(name)], name}) - at(set(way[: way.index(name)])) for way in orders(names)]
-        assert parts[name] == pytest.approx(np.mean(steps), abs=1e-12)
+    assert abs(rates["idle"] - rates[""]) < 0.015
+    assert rates["early + idle"] > 0.95
 
 
 # ------------------------------------------------------------------ kept results

@@ -82,22 +82,16 @@ def risk_tables(event: IntArray, starts: IntArray) -> tuple[IntArray, FloatArray
 
 @compiled
 def _grow(
-    level: IntArray,
-    event: IntArray,
-    table: FloatArray,
-    steps: int,
-    from_top: bool,
-    tree: FloatArray,
-    out: FloatArray,
+    level: IntArray, event: IntArray, table: FloatArray, steps: int, from_top: bool, tree: FloatArray, out: FloatArray
 ) -> None:
-    """Add `steps` patients one by one; write observed - expected, variance, events and the top level.
+    """Add `steps` patients one by one; write observed - expected, variance and the top level.
 
     They come from the low end of the covariate, or from its top.  `tree` is a Fenwick tree over
     levels that holds, side by side for the cache's sake, the number of patients and the sum of their W.
     """
     size = table.shape[0]
     tree[: size + 1] = 0.0
-    excess, variance, events, highest = 0.0, 0.0, 0.0, 0
+    excess, variance, highest = 0.0, 0.0, 0
     for i in range(steps):
         patient = level.size - 1 - i if from_top else i
         own = level[patient]
@@ -117,52 +111,40 @@ def _grow(
             tree[node, 1] += weight
             node += node & -node
         excess += event[patient] - table[own, 1]
-        events += event[patient]
         highest = max(highest, own)
-        out[i, 0], out[i, 1], out[i, 2], out[i, 3] = excess, variance, events, highest
+        out[i, 0], out[i, 1], out[i, 2] = excess, variance, highest
 
 
 @compiled
 def scan_positions(
-    level: IntArray,
-    event: IntArray,
-    table: FloatArray,
-    tree: FloatArray,
-    low: FloatArray,
-    high: FloatArray,
-    out: FloatArray,
+    level: IntArray, event: IntArray, table: FloatArray, tree: FloatArray, low: FloatArray, high: FloatArray
 ) -> None:
-    """Write events, observed - expected and variance of the low group at each size from 1 to n.
+    """Write, into `low`, observed - expected and variance of the low group at each size from 1 to n - 1.
 
-    The patients come in the covariate's order.  Both ends grow towards the middle, so that a small
-    group's variance is a short sum and not what is left of a long one.  The last row holds the
-    totals: all events, and no excess or variance.  A variance is exactly 0
-    when the two groups are never at risk together at an event that could tell them apart.
+    The patients come in the covariate's order; `scan_workspace` makes the last three arrays.  Both ends grow
+    towards the middle, so that a small group's variance is a short sum and not what is left of a long one.  A
+    variance is exactly 0 when the two groups are never at risk together at an event that could tell them apart.
     """
     n = level.size
     half = n // 2
     _grow(level, event, table, half, False, tree, low)
     _grow(level, event, table, n - half, True, tree, high)
     for i in range(half, n - 1):
-        low[i, 3] = max(low[i - 1, 3], level[i])
+        low[i, 2] = max(low[i - 1, 2], level[i])
     for i in range(n - half, n - 1):
-        high[i, 3] = max(high[i - 1, 3], level[n - 1 - i])
-    events = high[n - half - 1, 2] + low[half - 1, 2]
+        high[i, 2] = max(high[i - 1, 2], level[n - 1 - i])
     for i in range(n - 1):
         j = n - 2 - i
-        if i < half:
-            out[i, 0], out[i, 1], out[i, 2] = low[i, 2], low[i, 0], low[i, 1]
-        else:
-            out[i, 0], out[i, 1], out[i, 2] = events - high[j, 2], -high[j, 0], high[j, 1]
-        if table[int(min(low[i, 3], high[j, 3])), 0] == 0.0 or out[i, 2] < 0.0:
-            out[i, 2] = 0.0
-    out[n - 1, 0], out[n - 1, 1], out[n - 1, 2] = events, 0.0, 0.0
+        if i >= half:
+            low[i, 0], low[i, 1] = -high[j, 0], high[j, 1]
+        if table[int(min(low[i, 2], high[j, 2])), 0] == 0.0 or low[i, 1] < 0.0:
+            low[i, 1] = 0.0
 
 
 @compiled
-def scan_workspace(n: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Scratch arrays for `scan_positions`: the tree, the two ends, and the result."""
-    return np.empty((n + 2, 2)), np.empty((n, 4)), np.empty((n, 4)), np.empty((n, 3))
+def scan_workspace(n: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Scratch arrays for `scan_positions`: the tree, and the two ends."""
+    return np.empty((n + 2, 2)), np.empty((n, 3)), np.empty((n, 3))
 
 
 @compiled
@@ -195,11 +177,11 @@ def _add_edges(own: float, patient_weight: FloatArray, first: int, across: Float
 
 @compiled
 def scan_pairs(
-    positions: IntArray,
+    sizes: IntArray,
     patient_weight: FloatArray,
     single: FloatArray,
+    events: IntArray,
     min_group: int,
-    min_events: int,
     counts: IntArray,
     values: FloatArray,
 ) -> tuple[int, float]:
@@ -207,133 +189,115 @@ def scan_pairs(
 
     Parameters
     ----------
-    positions : (k,) array
-        Sizes of the low group at the candidate cuts, increasing.
+    sizes : (k,) array
+        Sizes of the low group at the candidate cuts, increasing, from `min_group` to n - `min_group`.
     patient_weight : (n,) array
         W of each patient, in the covariate's order.
     single : (n, 3) array
-        What `scan_positions` wrote: events, observed - expected and variance of the low group, and
-        in the last row the events of all patients.
-    min_group, min_events : int
-        Least number of patients and of events in each of the three groups.
+        What `scan_positions` wrote: observed - expected and variance of the low group.
+    events : (n,) array
+        Running count of events, in the covariate's order.
+    min_group : int
+        Least number of patients in each of the three groups.
     counts : (6, rows) array
         To be written: sizes of the low and middle group, events low, middle and high, rank.
     values : (2, rows) array
         To be written: chi-square, and the excess of the high group over that of the low one.
         With no columns nothing is written, and only the largest chi-square is sought.
     """
-    n, k, events = patient_weight.size, positions.size, single[-1, 0]
+    n, k = patient_weight.size, sizes.size
     across, suffix_top, excess = np.zeros(n), np.zeros(n + 1), np.zeros(3)
     for j in range(n - 1, -1, -1):
         suffix_top[j] = max(suffix_top[j + 1], patient_weight[j])
     keep = values.shape[1] > 0
     count, added, low_top, largest = 0, 0, 0.0, 0.0
     for a in range(k):
-        i = positions[a]
+        i = sizes[a]
         while added < i:
             # Later cuts lie above this one, so edges to the patients below it are never needed again.
             _add_edges(patient_weight[added], patient_weight, i, across)
             low_top = max(low_top, patient_weight[added])
             added += 1
-        low_events = single[i - 1, 0]
-        if i < min_group or low_events < min_events:
-            continue
         mid_top, reached = 0.0, i
         for b in range(a + 1, k):
-            j = positions[b]
+            j = sizes[b]
             while reached < j:
                 mid_top = max(mid_top, patient_weight[reached])
                 reached += 1
-            mid_events, high_events = single[j - 1, 0] - low_events, events - single[j - 1, 0]
-            if min(j - i, n - j) < min_group or min(mid_events, high_events) < min_events:
+            if j - i < min_group:
                 continue
             # A variance of one cut is its edges: low to (middle and high), or (low and middle) to high.
             low_high = across[j] if min(low_top, suffix_top[j]) > 0.0 else 0.0
-            low_mid = max(single[i - 1, 2] - across[j], 0.0) if min(low_top, mid_top) > 0.0 else 0.0
-            mid_high = max(single[j - 1, 2] - across[j], 0.0) if min(mid_top, suffix_top[j]) > 0.0 else 0.0
-            excess[0], excess[2] = single[i - 1, 1], -single[j - 1, 1]
+            low_mid = max(single[i - 1, 1] - across[j], 0.0) if min(low_top, mid_top) > 0.0 else 0.0
+            mid_high = max(single[j - 1, 1] - across[j], 0.0) if min(mid_top, suffix_top[j]) > 0.0 else 0.0
+            excess[0], excess[2] = single[i - 1, 0], -single[j - 1, 0]
             excess[1] = -excess[0] - excess[2]
             chi2, rank = pair_chi2(excess, low_mid, low_high, mid_high)
             largest = max(largest, chi2)
             if keep:
-                counts[0, count], counts[1, count] = i, j - i
-                counts[2, count], counts[3, count], counts[4, count] = low_events, mid_events, high_events
-                counts[5, count] = rank
+                below, up_to = events[i - 1], events[j - 1]
+                counts[0, count], counts[1, count], counts[5, count] = i, j - i, rank
+                counts[2, count], counts[3, count], counts[4, count] = below, up_to - below, events[n - 1] - up_to
                 values[0, count], values[1, count] = chi2, excess[2] - excess[0]
             count += 1
     return count, largest
 
 
 @compiled
-def largest_chi2(single: FloatArray, sizes: IntArray, min_group: int, min_events: int) -> float:
-    """Return the largest one-cut log-rank chi-square among the admissible sizes of the low group."""
-    n, events, largest = single.shape[0], single[-1, 0], 0.0
+def largest_chi2(single: FloatArray, sizes: IntArray) -> float:
+    """Return the largest one-cut log-rank chi-square among the given sizes of the low group."""
+    largest = 0.0
     for m in sizes:
-        low = single[m - 1, 0]
-        if min(m, n - m) < min_group or min(low, events - low) < min_events or single[m - 1, 2] <= 0.0:
-            continue
-        largest = max(largest, single[m - 1, 1] ** 2 / single[m - 1, 2])
+        if single[m - 1, 1] > 0.0:
+            largest = max(largest, single[m - 1, 0] ** 2 / single[m - 1, 1])
     return largest
 
 
 @compiled
-def largest_score_chi2(
-    scores: FloatArray, event: IntArray, order: IntArray, sizes: IntArray, min_group: int, min_events: int
-) -> float:
+def largest_score_chi2(scores: FloatArray, order: IntArray, sizes: IntArray) -> float:
     """Return the largest squared permutation-variance statistic, the patients taken in `order`."""
     n = scores.size
-    mean, spread, events = scores.mean(), 0.0, event.sum()
+    mean, spread = scores.mean(), 0.0
     for score in scores:
         spread += (score - mean) ** 2
     if spread <= 0.0:
         return 0.0
-    total, low, done, largest = 0.0, 0, 0, 0.0
+    total, done, largest = 0.0, 0, 0.0
     for m in sizes:
         while done < m:
             total += scores[order[done]] - mean
-            low += event[order[done]]
             done += 1
-        if min(m, n - m) < min_group or min(low, events - low) < min_events:
-            continue
         largest = max(largest, total * total * n * (n - 1.0) / (float(m) * (n - m) * spread))
     return largest
 
 
 @compiled
 def permuted_maxima(
-    orders: IntArray,
-    level: IntArray,
-    event: IntArray,
-    scores: FloatArray,
-    table: FloatArray,
-    sizes: IntArray,
-    limits: tuple[int, int],
-    kind: int,
+    orders: IntArray, ranked: tuple[IntArray, IntArray, FloatArray, FloatArray], sizes: IntArray, least: int, kind: int
 ) -> FloatArray:
-    """Return the largest chi-square of each permutation of a cohort.
+    """Return the largest chi-square of each permutation of a cohort, over cuts with at least `least` patients a side.
 
-    Row b of `orders` gives the patients in the order of the permuted covariate; `kind` is 1 or 2 for
+    Row b of `orders` gives the patients in the order of the permuted covariate; `ranked` is level, event, scores and
+    table of the cohort; `kind` is 1 or 2 for
     the log-rank with one or two cuts, 0 for the permutation-variance statistic with one cut.
     """
     count, n = orders.shape
     out = np.empty(count)
-    own_level, own_event, own_weight = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n)
-    tree, low, high, single = scan_workspace(n)
+    level, event, scores, table = ranked
+    sizes = sizes[(sizes >= least) & (n - sizes >= least)]
+    tree, low, high = scan_workspace(n)
     no_counts, no_values = np.empty((6, 0), np.int64), np.empty((2, 0))
     for b in range(count):
         order = orders[b]
         if kind == 0:
-            out[b] = largest_score_chi2(scores, event, order, sizes, limits[0], limits[1])
+            out[b] = largest_score_chi2(scores, order, sizes)
             continue
-        for i in range(n):
-            own_level[i], own_event[i] = level[order[i]], event[order[i]]
-        scan_positions(own_level, own_event, table, tree, low, high, single)
+        own_level = level[order]
+        scan_positions(own_level, event[order], table, tree, low, high)
         if kind == 1:
-            out[b] = largest_chi2(single, sizes, limits[0], limits[1])
-            continue
-        for i in range(n):
-            own_weight[i] = table[own_level[i], 0]
-        _, out[b] = scan_pairs(sizes, own_weight, single, limits[0], limits[1], no_counts, no_values)
+            out[b] = largest_chi2(low, sizes)
+        else:
+            _, out[b] = scan_pairs(sizes, table[own_level, 0], low, event, least, no_counts, no_values)
     return out
 
 
@@ -358,19 +322,16 @@ def null_maxima(orders: IntArray, events: IntArray, starts: IntArray, min_groups
     """
     count, n = orders.shape
     out = np.empty((count, min_groups.size))
-    own_level, own_event = np.empty(n, np.int64), np.empty(n, np.int64)
     sizes = np.arange(1, n)
-    tree, low, high, single = scan_workspace(n)
+    tree, low, high = scan_workspace(n)
     level, table, _ = risk_tables(events[0], starts)
     for b in range(count):
         pattern = events[b % events.shape[0]]
         if b and events.shape[0] > 1:
             level, table, _ = risk_tables(pattern, starts)
-        for i in range(n):
-            own_level[i], own_event[i] = level[orders[b, i]], pattern[orders[b, i]]
-        scan_positions(own_level, own_event, table, tree, low, high, single)
+        scan_positions(level[orders[b]], pattern[orders[b]], table, tree, low, high)
         for g in range(min_groups.size):
-            out[b, g] = largest_chi2(single, sizes, min_groups[g], 0)
+            out[b, g] = largest_chi2(low, sizes[min_groups[g] - 1 : n - min_groups[g]])
     return out
 
 

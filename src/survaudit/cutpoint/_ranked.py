@@ -56,13 +56,14 @@ class RankedCohort:
         """Number of events."""
         return int(self.event.sum())
 
-    def patient_weight(self) -> FloatArray:
-        """W of each patient: what an edge between two patients weighs is the smaller of theirs."""
-        return np.ascontiguousarray(self.table[self.level, 0])
+    def for_kernels(self) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
+        """Return what the compiled loops over permutations read."""
+        return self.level, self.event, self.scores, self.table
 
-    def candidates(self) -> IntArray:
+    def candidates(self, min_group: int = 1) -> IntArray:
         """Sizes of the low group at every candidate cut: each distinct value but the largest."""
-        return np.flatnonzero(np.diff(self.x) > 0).astype(np.int64) + 1
+        sizes = np.flatnonzero(np.diff(self.x) > 0).astype(np.int64) + 1
+        return sizes[(sizes >= min_group) & (self.n - sizes >= min_group)]
 
 
 def rank_cohort(x: ArrayLike, time_days: ArrayLike, event: ArrayLike) -> RankedCohort:
@@ -94,18 +95,9 @@ def rank_cohort(x: ArrayLike, time_days: ArrayLike, event: ArrayLike) -> RankedC
     by_x = np.argsort(values)
     rank_in_time = np.empty(values.size, np.int64)
     rank_in_time[by_time] = np.arange(values.size)
-    codes = events.astype(np.int64)
+    codes, place = events.astype(np.int64), rank_in_time[by_x]
     level, table, scores = risk_tables(codes[by_time], starts)
-    place = rank_in_time[by_x]
-    return RankedCohort(
-        x=values[by_x],
-        event=codes[by_x],
-        level=level[place],
-        scores=scores[place],
-        table=table,
-        order=by_x,
-        merged_times=merged,
-    )
+    return RankedCohort(values[by_x], codes[by_x], level[place], scores[place], table, by_x, merged)
 
 
 def count_argument(name: str, value: int, *, least: int) -> int:
@@ -142,37 +134,28 @@ def _check_cohort(x: FloatArray, time_days: FloatArray, event: FloatArray) -> No
         )
     if x.size < 2:
         raise InputError(f"found {x.size} patient(s), expected at least two to put on two sides of a cut")
+    days = "a finite number of days, 0 or more; drop patients without follow-up first"
+    codes = "0 (censored) or 1 (event); recode it, and check that it is not the column of durations"
     problems = [
-        _first("x", x, ~np.isfinite(x), "a finite number; drop or impute missing values first"),
-        _first(
-            "time_days",
-            time_days,
-            ~(np.isfinite(time_days) & (time_days >= 0)),
-            "a finite number of days, 0 or more; drop patients without follow-up first",
-        ),
-        _first(
-            "event",
-            event,
-            ~np.isin(event, (0.0, 1.0)),
-            "0 (censored) or 1 (event); recode it, and check that it is not the column of durations",
-        ),
+        _first("x", x, np.isfinite(x), "a finite number; drop or impute missing values first"),
+        _first("time_days", time_days, np.isfinite(time_days) & (time_days >= 0), days),
+        _first("event", event, np.isin(event, (0.0, 1.0)), codes),
     ]
     if not any(problems):
         if x.min() == x.max():
             problems.append(f"x: all {x.size} values are {x[0]:g}, so there is nothing to cut")
         if not event.any():
             problems.append("event: no events among the patients, so no group can differ from another")
-    found = [problem for problem in problems if problem]
-    if found:
-        raise InputError("; ".join(found))
+    if any(problems):
+        raise InputError("; ".join(filter(None, problems)))
 
 
-def _first(name: str, column: FloatArray, bad: NDArray[np.bool_], expected: str) -> str:
+def _first(name: str, column: FloatArray, good: NDArray[np.bool_], expected: str) -> str:
     """Describe the first bad value of a column and count them, or return an empty string."""
-    if not bad.any():
+    if good.all():
         return ""
-    row = int(np.flatnonzero(bad)[0])
-    return f"{name}: {int(bad.sum())} bad value(s), first {column[row]:g} at row {row}; expected {expected}"
+    bad = np.flatnonzero(~good)
+    return f"{name}: {bad.size} bad value(s), first {column[bad[0]]:g} at row {bad[0]}; expected {expected}"
 
 
 def _time_groups(time_days: FloatArray) -> tuple[IntArray, IntArray, int]:

@@ -143,11 +143,11 @@ def _calibrate_block(
         if not event.any():
             event[-1] = True
         ranked = rank_cohort(rng.random(n), np.arange(n), event)
-        fixed = (ranked.level, ranked.event, ranked.scores, ranked.table, sizes, (1, 0))
+        fixed = ranked.for_kernels(), sizes, 1
         for column, name in enumerate((LOG_RANK, PERMUTATION_VARIANCE)):
             kind = KINDS[name, 1]
             row[column] = permuted_maxima(np.arange(n)[None, :], *fixed, kind)[0]
-            maxima = permuted(ranked, sizes, (1, 0), kind, draws, rng)
+            maxima = permuted(ranked, sizes, 1, kind, draws, rng)
             row[2 + column] = (1 + np.sum(maxima >= row[column] * (1 - TIE_TOLERANCE))) / (1 + draws)
         if n <= LARGEST_COHORT:
             row[4] = hothorn_lausen(ranked.scores, sizes).p

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from survaudit.cutpoint._ranked import rank_cohort
-from survaudit.cutpoint.scan import TIE_TOLERANCE, CutScan, scan_one
+from survaudit.cutpoint.scan import TIE_TOLERANCE, CutRules, CutScan, scan_one
 from survaudit.cutpoint.selection import largest_permuted
 from survaudit.survival.curves import KaplanMeier, kaplan_meier
 
@@ -56,25 +57,14 @@ class EveryCut:
 
 
 def every_cut(
-    x: ArrayLike,
-    time_days: ArrayLike,
-    event: ArrayLike,
-    *,
-    rng: np.random.Generator,
-    replicates: int = 10_000,
-    min_group: int = 1,
-    min_events: int = 0,
+    x: ArrayLike, time_days: ArrayLike, event: ArrayLike, *, rng: np.random.Generator, **settings: Any
 ) -> EveryCut:
     """Compute what a cohort shows at every cut, so that a page need only choose among them.
 
     Parameters
     ----------
-    x, time_days, event, min_group, min_events
-        As in `survaudit.cutpoint.scan.scan_one`.
-    rng : numpy.random.Generator
-        Source of the permutations.
-    replicates : int
-        Number of permutations.
+    x, time_days, event, rng, **settings
+        As in `survaudit.cutpoint.selection.permutation_test`.
 
     Returns
     -------
@@ -83,7 +73,7 @@ def every_cut(
     Raises
     ------
     InputError
-        As `scan_one`, or if `replicates` is no number of permutations.
+        As `permutation_test`.
 
     Notes
     -----
@@ -98,14 +88,12 @@ def every_cut(
     >>> [curve.n for curve in found.curves[0]], bool((found.corrected >= found.scan.p).all())
     ([1, 4], True)
     """
-    scan = scan_one(x, time_days, event, min_group=min_group, min_events=min_events)
-    maxima = largest_permuted(
-        rank_cohort(x, time_days, event), rng=rng, replicates=replicates, min_group=min_group, min_events=min_events
-    )
-    total = len(maxima)
+    rules = CutRules(**settings)
+    scan, total = scan_one(x, time_days, event, min_group=rules.min_group), rules.replicates
+    maxima = largest_permuted(rank_cohort(x, time_days, event), rng=rng, **settings)
     reached = maxima[:, None] >= scan.chi2 * (1 - TIE_TOLERANCE)
-    values, days, status = np.asarray(x, dtype=float), np.asarray(time_days), np.asarray(event)
-    curves = tuple(curves_at(values, days, status, float(cut)) for cut in scan.cut)
+    values = np.asarray(x, dtype=float)
+    curves = tuple(curves_at(values, time_days, event, float(cut)) for cut in scan.cut)
     # Above the critical value at most so many maxima are left; with few permutations, not even none is few enough.
     few = int(LEVEL * (1 + total))
     critical = float(np.append(np.inf, np.sort(maxima)[::-1])[few])

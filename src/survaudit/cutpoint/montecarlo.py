@@ -16,10 +16,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from lifelines.datasets import load_gbsg2
 
 from survaudit.cutpoint.calibration import calibrate
-from survaudit.cutpoint.dose_response import power_of_methods
 from survaudit.cutpoint.nulls import null_of_pattern, worst_case
 from survaudit.errors import InputError, SourceFileError
 
@@ -33,7 +31,6 @@ CODE = (
     "cutpoint/calibration.py",
     "cutpoint/corrections.py",
     "cutpoint/scan.py",
-    "cutpoint/dose_response.py",
     "cutpoint/montecarlo.py",
     "cutpoint/nulls.py",
     "cutpoint/selection.py",
@@ -106,13 +103,6 @@ def _calibration(settings: dict[str, int], rng: np.random.Generator) -> list[dic
     return [{str(name): value for name, value in row.items()} for row in shown.to_dict("records")]
 
 
-def _power(settings: dict[str, int], rng: np.random.Generator) -> list[dict[str, object]]:
-    """Measure, in small samples of a public cohort, how often each method finds the effect of positive nodes."""
-    data = load_gbsg2()
-    table = power_of_methods(np.log1p(data["pnodes"]), data["time"], data["cens"], rng=rng, **settings)
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
-
-
 def _join(numbers: tuple[int, ...]) -> str:
     return " ".join(map(str, numbers))
 
@@ -136,12 +126,6 @@ STUDIES = (
         _worst_case,
     ),
     Study("worst_known", 1, ({"events": 4, "n_high": 6, "min_group": 6},), _known_pattern),
-    Study(
-        "power",
-        20040615,
-        tuple(block for n in (28, 50, 100) for block in _batches({"n": n, "replicates": 50}, 20)),
-        _power,
-    ),
     Study(
         "calibration",
         20161101,
@@ -231,7 +215,7 @@ def read_study(folder: Path | str, name: str) -> pd.DataFrame:
 
 def pool_batches(table: pd.DataFrame) -> pd.DataFrame:
     """Pool batches of equal size into one row a setting: the mean share, and its standard error."""
-    value = "rejected" if "rejected" in table else "found"
+    value = "rejected"
     keys = [name for name in table.columns if name not in {"batch", "replicates", value, "standard_error"}]
     pooled = table.groupby(keys, sort=False, as_index=False).agg({value: "mean", "replicates": "sum"})
     pooled["standard_error"] = np.sqrt(pooled[value] * (1 - pooled[value]) / pooled["replicates"])

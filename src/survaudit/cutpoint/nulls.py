@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import sqrt
+from math import nan, sqrt
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,9 +23,9 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from survaudit.cutpoint._kernels import FloatArray, IntArray, null_maxima, risk_tables, split_attains
-from survaudit.cutpoint._ranked import RankedCohort, count_argument, rank_cohort
+from survaudit.cutpoint._ranked import count_argument, rank_cohort
 from survaudit.cutpoint._replicates import in_blocks, permutations
-from survaudit.cutpoint.scan import LOG_RANK, TIE_TOLERANCE
+from survaudit.cutpoint.scan import LOG_RANK, TIE_TOLERANCE, CutRules
 from survaudit.errors import InputError
 
 
@@ -86,8 +87,6 @@ class WorstCase:
         Equal numbers are tied times.
     share : NullShare
         Estimated with cohorts of its own, since the search picks patterns that were lucky in it.
-    searched_share : float
-        What the search itself saw: too small, for that reason.
     patterns : int
         How many patterns were tried; a search proves no minimum.
     """
@@ -95,8 +94,12 @@ class WorstCase:
     event: tuple[int, ...]
     time_rank: tuple[int, ...]
     share: NullShare
-    searched_share: float
     patterns: int
+
+
+# Events in the order of time (None: at random), and where each distinct time begins.
+_Pattern = tuple[IntArray | None, IntArray]
+_USUAL = 20_000
 
 
 def null_table(
@@ -106,8 +109,7 @@ def null_table(
     n: int = 28,
     min_groups: Sequence[int] = (1, 2, 3, 4, 5),
     censoring: Sequence[float] = (0.0, 0.2, 0.4, 0.6),
-    replicates: int = 20_000,
-    n_jobs: int | None = None,
+    **settings: Any,
 ) -> NullTable:
     """Tabulate how often the best cut of a null cohort reaches a chi-square.
 
@@ -116,8 +118,8 @@ def null_table(
     chi2 : float
         The exact log-rank chi-square to be reached.  With `chi2_of_p(0.05)` the table gives the share of null
         cohorts whose best cut has P < 0.05.
-    rng, replicates, n_jobs
-        Source of the cohorts, how many per censoring, and workers (which change nothing).
+    rng : numpy.random.Generator
+        Source of the cohorts.
     n : int
         Patients, with distinct covariates and times.
     min_groups : sequence of int
@@ -125,6 +127,8 @@ def null_table(
     censoring : sequence of float
         Chances, from 0 to below 1, that a patient is censored, whatever his place in time: what exponential
         times with exponential censoring give.  A cohort without events has a largest chi-square of 0.
+    **settings
+        `replicates` (cohorts per censoring, usually 20,000) and `n_jobs`, as in `survaudit.cutpoint.scan.CutRules`.
 
     Returns
     -------
@@ -147,14 +151,11 @@ def null_table(
     >>> 0.14 < table.rows[0].share < 0.22
     True
     """
-    groups = least_groups(n, min_groups)
-    total = count_argument("replicates", replicates, least=1)
     rows: list[NullShare] = []
     for chance in censoring:
         if not 0 <= chance < 1:
             raise InputError(f"censoring: found {chance}, expected a chance from 0 to below 1")
-        maxima = np.concatenate(in_blocks(partial(_random_nulls, n, groups, chance), total, rng, n_jobs=n_jobs))
-        rows += _shares(maxima, n, groups, chance, chi2)
+        rows += _shares(chi2, float(chance), (None, np.arange(n)), min_groups, rng, settings)
     return NullTable(tuple(rows))
 
 
@@ -165,8 +166,7 @@ def null_of_pattern(
     *,
     rng: np.random.Generator,
     min_groups: Sequence[int] = (1, 2, 3, 4, 5),
-    replicates: int = 20_000,
-    n_jobs: int | None = None,
+    **settings: Any,
 ) -> NullTable:
     """Tabulate how often the best cut reaches a chi-square under one pattern of events and ties.
 
@@ -174,7 +174,7 @@ def null_of_pattern(
     ----------
     time_days, event : (n,) array_like
         The pattern; only the order of the times matters.
-    chi2, rng, min_groups, replicates, n_jobs
+    chi2, rng, min_groups, **settings
         As in `null_table`.
 
     Returns
@@ -195,10 +195,10 @@ def null_of_pattern(
     """
     times = np.asarray(time_days)
     ranked = rank_cohort(np.arange(times.size), times, event)
-    groups, total = least_groups(ranked.n, min_groups), count_argument("replicates", replicates, least=1)
-    pattern = _pattern(ranked, times)
-    maxima = np.concatenate(in_blocks(partial(_fixed_nulls, pattern, groups), total, rng, n_jobs=n_jobs))
-    return NullTable(tuple(_shares(maxima, ranked.n, groups, float("nan"), chi2)))
+    by_time = np.argsort(times, kind="stable")
+    starts = np.concatenate(([0], np.flatnonzero(np.diff(times[by_time]) > 0) + 1))
+    pattern = ranked.event[by_time], starts
+    return NullTable(tuple(_shares(chi2, nan, pattern, min_groups, rng, settings)))
 
 
 def chi2_of_p(p: float) -> float:
@@ -235,21 +235,19 @@ def worst_case(
     events: int,
     rng: np.random.Generator,
     n: int = 28,
-    min_group: int = 1,
     n_high: int | None = None,
     rounding: float = 0.005,
     ties: bool = True,
     starts: int = 6,
     steps: int = 150,
-    replicates: int = 20_000,
-    n_jobs: int | None = None,
+    **settings: Any,
 ) -> WorstCase:
     """Search for the pattern of events and ties under which a chi-square is most surprising.
 
     Parameters
     ----------
-    chi2, rng, n, min_group, replicates, n_jobs
-        As in `null_table`; `replicates` is for the final estimate.
+    chi2, rng, n
+        As in `null_table`.
     events : int
         Number of events, which the search keeps.
     n_high : int, optional
@@ -262,6 +260,8 @@ def worst_case(
     starts, steps : int
         Random beginnings, and changes tried from each: an event and a censoring exchanged, or a tie made or
         broken.
+    **settings
+        Fields of `survaudit.cutpoint.scan.CutRules`; `replicates` (usually 20,000) are of the final estimate.
 
     Returns
     -------
@@ -279,25 +279,26 @@ def worst_case(
     >>> sum(worst.event), worst.patterns
     (4, 6)
     """
-    group = least_groups(n, (min_group,))
+    rules = CutRules(**{"replicates": _USUAL, **settings})
+    group = least_groups(n, (rules.min_group,))
     if not 1 <= count_argument("events", events, least=1) <= n:
         raise InputError(f"events: found {events}, expected at most n={n}")
     count_argument("starts", starts, least=1)
-    bounds = None if n_high is None else (n_high, (chi2 - rounding, chi2 + rounding))
-    work = partial(_search, chi2, n, events, group, bounds, ties, count_argument("steps", steps, least=0))
-    found = in_blocks(work, starts, rng, block=1, n_jobs=n_jobs)
+    split = None if n_high is None else (n_high, (chi2 - rounding, chi2 + rounding))
+    work = partial(_search, chi2, np.repeat([1, 0], [events, n - events]), group, split, ties)
+    work = partial(work, count_argument("steps", steps, least=0))
+    found = in_blocks(work, starts, rng, block=1, n_jobs=rules.n_jobs)
     share, event, new_time = min(found, key=lambda result: result[0])
     if share > 1:
         raise InputError(
             f"n_high={n_high}: no pattern with {events} events was found under which {n_high} of {n} "
             f"patients have a chi-square of {chi2}; allow more steps or starts"
         )
+    pattern = event, np.flatnonzero(new_time)
+    settings = {"replicates": rules.replicates, "n_jobs": rules.n_jobs}
+    (row,) = _shares(chi2, nan, pattern, (rules.min_group,), rng, settings)
     time_rank = np.cumsum(new_time) - 1
-    table = null_of_pattern(
-        chi2, time_rank, event, rng=rng, min_groups=(min_group,), replicates=replicates, n_jobs=n_jobs
-    )
-    pattern = tuple(event.tolist()), tuple(time_rank.tolist())
-    return WorstCase(*pattern, table.rows[0], share, starts * (steps + 1))
+    return WorstCase(tuple(event.tolist()), tuple(time_rank.tolist()), row, starts * (steps + 1))
 
 
 def least_groups(n: int, min_groups: Sequence[int]) -> IntArray:
@@ -336,47 +337,49 @@ def least_groups(n: int, min_groups: Sequence[int]) -> IntArray:
     return np.array(min_groups, dtype=np.int64)
 
 
-def _random_nulls(n: int, groups: IntArray, censoring: float, count: int, rng: np.random.Generator) -> FloatArray:
-    """Return the largest chi-squares of null cohorts with events at random, as (count, groups)."""
-    starts = np.arange(n)
+def _shares(
+    chi2: float,
+    censoring: float,
+    pattern: _Pattern,
+    min_groups: Sequence[int],
+    rng: np.random.Generator,
+    settings: dict[str, Any],
+) -> list[NullShare]:
+    """Draw null cohorts and count those that reach a chi-square, one row per least group."""
+    rules = CutRules(min_group=1, **{"replicates": _USUAL, **settings})
+    n = pattern[1].size if pattern[0] is None else pattern[0].size
+    groups = least_groups(n, min_groups)
+    work = partial(_null_block, pattern, censoring, groups)
+    maxima = np.concatenate(in_blocks(work, rules.replicates, rng, n_jobs=rules.n_jobs))
+    rows = []
+    for group, share in zip(groups.tolist(), _reached(maxima, chi2).tolist(), strict=True):
+        error = sqrt(share * (1 - share) / rules.replicates)
+        rows.append(NullShare(n, group, censoring, float(chi2), share, error, rules.replicates))
+    return rows
+
+
+def _null_block(
+    pattern: _Pattern, censoring: float, groups: IntArray, count: int, rng: np.random.Generator
+) -> FloatArray:
+    """Return the largest chi-squares of null cohorts, as (count, groups); without a pattern, events are at random."""
+    event, starts = pattern
+    n = starts.size if event is None else event.size
     found = []
     for orders in permutations(count, n, rng):
-        events = (rng.random(orders.shape) >= censoring).astype(np.int64)
+        events = (rng.random(orders.shape) >= censoring).astype(np.int64) if event is None else event[None, :]
         found.append(null_maxima(orders, events, starts, groups))
     return np.concatenate(found)
 
 
-def _fixed_nulls(
-    pattern: tuple[IntArray, IntArray], groups: IntArray, count: int, rng: np.random.Generator
-) -> FloatArray:
-    """Return the largest chi-squares of null cohorts with one pattern of events, as (count, groups)."""
-    event, starts = pattern
-    orders = permutations(count, event.size, rng)
-    return np.concatenate([null_maxima(order, event[None, :], starts, groups) for order in orders])
-
-
-def _pattern(ranked: RankedCohort, time_days: FloatArray) -> tuple[IntArray, IntArray]:
-    """Return events in the order of time, and where each distinct time begins."""
-    by_time = np.argsort(time_days, kind="stable")
-    ordered = time_days[by_time]
-    return ranked.event[by_time], np.concatenate(([0], np.flatnonzero(np.diff(ordered) > 0) + 1))
-
-
-def _shares(maxima: FloatArray, n: int, groups: IntArray, censoring: float, chi2: float) -> list[NullShare]:
-    """Summarise maxima, one row per least group."""
-    rows = []
-    for column, group in enumerate(groups.tolist()):
-        total = maxima.shape[0]
-        share = float(np.mean(maxima[:, column] >= chi2 * (1 - TIE_TOLERANCE)))
-        error = sqrt(share * (1 - share) / total)
-        rows.append(NullShare(n, group, float(censoring), float(chi2), share, error, total))
-    return rows
+def _reached(maxima: FloatArray, chi2: float) -> FloatArray:
+    """Return the share of cohorts that reach a chi-square, by least group."""
+    share: FloatArray = np.mean(maxima >= chi2 * (1 - TIE_TOLERANCE), axis=0)
+    return share
 
 
 def _search(
     chi2: float,
-    n: int,
-    events: int,
+    event: IntArray,
     group: IntArray,
     split: tuple[int, tuple[float, float]] | None,
     ties: bool,
@@ -389,6 +392,7 @@ def _search(
     A pattern that is not admitted has a share of 2, so that the walk goes on from it.
     """
     # The same orders for every pattern: differences between patterns are then not noise.
+    n = event.size
     orders = next(permutations(2000, n, rng))
 
     def share(event: IntArray, new_time: IntArray) -> float:
@@ -397,11 +401,9 @@ def _search(
             level, table, _ = risk_tables(event, starts)
             if not split_attains(level, event, table, *split):
                 return 2.0
-        maxima = null_maxima(orders, event[None, :], starts, group)
-        return float(np.mean(maxima[:, 0] >= chi2 * (1 - TIE_TOLERANCE)))
+        return float(_reached(null_maxima(orders, event[None, :], starts, group), chi2)[0])
 
-    event = rng.permutation(np.repeat([1, 0], [events, n - events]))
-    new_time = np.ones(n, np.int64)
+    event, new_time = rng.permutation(event), np.ones(n, np.int64)
     lowest = share(event, new_time)
     for _ in range(steps):
         tried, tried_time = event.copy(), new_time.copy()

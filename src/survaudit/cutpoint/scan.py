@@ -9,8 +9,8 @@ for `survaudit.cutpoint.selection`: no P value here is corrected for the choice 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,24 +34,45 @@ TIE_TOLERANCE = 1e-9
 # A grid of pairs is kept whole, about 100 bytes a pair: more than this is a memory error in the making.
 MOST_PAIRS = 20_000_000
 
-_Array = TypeVar("_Array", FloatArray, IntArray)
+
+@dataclass(frozen=True, kw_only=True)
+class CutRules:
+    """What every function that chooses a cut again and again can be told, by keyword.
+
+    Attributes
+    ----------
+    min_group : int
+        Least number of patients on each side of a cut, in the cohort and in everything drawn from it.
+    replicates : int
+        Permutations, samples or cohorts to draw; what is meant, and the usual number, is told by each function.
+    n_jobs : int, optional
+        Workers, as in `joblib.Parallel`; they do not change the result.
+
+    Examples
+    --------
+    >>> CutRules(min_group=3).replicates
+    10000
+    >>> CutRules(min_group=0)
+    Traceback (most recent call last):
+    ...
+    survaudit.errors.InputError: min_group: found 0, expected a whole number of at least 1
+    """
+
+    min_group: int = 1
+    replicates: int = 10_000
+    n_jobs: int | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what is no count."""
+        for name in ("min_group", "replicates"):
+            count_argument(name, getattr(self, name), least=1)
 
 
 @dataclass(frozen=True)
 class Cut:
-    """The cut with the largest statistic.
+    """The cut with the largest statistic: its row of the scan, and the cuts that reach the same (`tied_cuts`).
 
-    Attributes
-    ----------
-    cut : float
-        Low is x <= cut.
-    n_low, n_high, events_low, events_high : int
-        Patients and events on each side.
-    statistic, chi2, p : float
-        Signed statistic, its square, and the P value of that square on 1 degree of freedom, as if the cut had
-        been chosen before the data were seen.
-    tied_cuts : tuple of float
-        Every cut that reaches the same statistic, the chosen (smallest) one first.
+    The first of these is the one chosen, the smallest.  `p` is not corrected for the choice.
     """
 
     cut: float
@@ -63,11 +84,6 @@ class Cut:
     chi2: float
     p: float
     tied_cuts: tuple[float, ...]
-
-    @property
-    def tied(self) -> bool:
-        """Whether another cut reaches the same statistic."""
-        return len(self.tied_cuts) > 1
 
 
 @dataclass(frozen=True)
@@ -88,38 +104,60 @@ class CutPair:
     p: float
     tied_cuts: tuple[tuple[float, float], ...]
 
-    @property
-    def tied(self) -> bool:
-        """Whether another pair reaches the same statistic."""
-        return len(self.tied_cuts) > 1
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Scan:
+    """What both scans say of themselves: the cohort, the method and its conventions, the limits."""
+
+    n: int
+    events: int
+    method: str
+    convention: str
+    min_group: int
+    min_events: int
+    merged_times: int
+    rule: str = RULE
+    units: str = "days"
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only, as the result is."""
+        for column in self._columns().values():
+            column.flags.writeable = False
+
+    def _columns(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+
+    def _best(self, kind: type[Cut | CutPair], *cuts: str) -> Any:
+        """Return the row with the largest chi-square, the first of those equal to it."""
+        own = vars(self)
+        top = float(own["chi2"].max())
+        tied = np.flatnonzero(own["chi2"] >= top - TIE_TOLERANCE * max(top, 1e-300))
+        row = {name: own[name].item(tied[0]) for name in kind.__annotations__ if name != "tied_cuts"}
+        equal = zip(*(own[name][tied].tolist() for name in cuts), strict=True)
+        ties: Any = tuple(each if len(cuts) > 1 else each[0] for each in equal)
+        return kind(**row, tied_cuts=ties)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the arrays as columns, one row per cut or pair of cuts."""
+        return pd.DataFrame(self._columns())
 
 
-@dataclass(frozen=True, eq=False)
-class CutScan:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CutScan(_Scan):
     """The statistic at every candidate cut, in the order of the cuts.
 
     Attributes
     ----------
-    cut : (k,) array
-        Candidate cuts that leave enough patients and events on both sides.
-    n_low, n_high, events_low, events_high : (k,) arrays of int
-        Patients and events on each side.
-    expected_high : (k,) array
-        Events expected in the high group.
-    variance : (k,) array
-        Of observed minus expected.
+    cut, n_low, n_high, events_low, events_high : (k,) arrays
+        Cuts that leave enough on both sides, and patients and events on each.
+    expected_high, variance : (k,) arrays
+        Events expected in the high group, and the variance of observed minus expected.
     statistic : (k,) array
         Signed: positive when the high group has more events than expected.  Where the variance is 0 the two
         groups are never at risk together at an event that could tell them apart, and
         the statistic is defined as 0, its P value as 1.
     chi2, p : (k,) arrays
         Square of the statistic, and its P value on 1 degree of freedom, not corrected for the choice.
-    n, events : int
-        Patients and events in the cohort.
-    method, convention, rule, units : str
-        What was computed, how, which side holds the cut itself, and the unit of time.
-    min_group, min_events : int
-        Least number of patients and of events on each side.
     merged_times : int
         How many distinct times were merged with an earlier one that differed by rounding noise only.
     """
@@ -134,59 +172,30 @@ class CutScan:
     statistic: FloatArray
     chi2: FloatArray
     p: FloatArray
-    n: int
-    events: int
-    method: str
-    convention: str
-    min_group: int
-    min_events: int
-    merged_times: int
-    rule: str = RULE
-    units: str = "days"
 
     @property
     def best(self) -> Cut:
         """The cut with the largest statistic in absolute value; the smallest one among equals."""
-        tied = _largest(self.chi2)
-        i = int(tied[0])
-        return Cut(
-            cut=float(self.cut[i]),
-            n_low=int(self.n_low[i]),
-            n_high=int(self.n_high[i]),
-            events_low=int(self.events_low[i]),
-            events_high=int(self.events_high[i]),
-            statistic=float(self.statistic[i]),
-            chi2=float(self.chi2[i]),
-            p=float(self.p[i]),
-            tied_cuts=tuple(self.cut[tied].tolist()),
-        )
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row per cut: cut, patients and events a side, statistic, chi2, p."""
-        names = ["cut", "n_low", "n_high", "events_low", "events_high", "expected_high", "variance"]
-        return pd.DataFrame({name: getattr(self, name) for name in [*names, "statistic", "chi2", "p"]})
+        found: Cut = self._best(Cut, "cut")
+        return found
 
 
-@dataclass(frozen=True, eq=False)
-class CutGrid:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CutGrid(_Scan):
     """The three-group statistic at every pair of cuts, ordered by the lower cut, then by the upper one.
 
     Attributes
     ----------
-    cut_low, cut_high : (k,) arrays
-        Low is x <= cut_low, high is x > cut_high, the middle is between.
-    n_low, n_middle, n_high, events_low, events_middle, events_high : (k,) arrays of int
-        Patients and events in each group.
     statistic : (k,) array
         Square root of `chi2` with a direction: positive when observed minus expected is larger in the high
         group than in the low one.
-    chi2, p : (k,) arrays
-        Three-group log-rank chi-square and its P value, not corrected for the choice.
     df : (k,) array of int
-        Its degrees of freedom: 2, or 1 when one group is never at risk at an event that could tell it from
+        Degrees of freedom of `chi2`: 2, or 1 when one group is never at risk at an event that could tell it from
         the others, or 0 when none is (chi-square 0 and P value 1 by definition).
-    n, events, method, convention, rule, units, min_group, min_events, merged_times
-        As in `CutScan`.
+
+    Notes
+    -----
+    The other fields are as in `CutScan`, for three groups.
     """
 
     cut_low: FloatArray
@@ -201,43 +210,12 @@ class CutGrid:
     chi2: FloatArray
     df: IntArray
     p: FloatArray
-    n: int
-    events: int
-    method: str
-    convention: str
-    min_group: int
-    min_events: int
-    merged_times: int
-    rule: str = RULE_TWO
-    units: str = "days"
 
     @property
     def best(self) -> CutPair:
         """The pair with the largest chi-square; among equals the smallest lower, then upper cut."""
-        tied = _largest(self.chi2)
-        i = int(tied[0])
-        pairs = zip(self.cut_low[tied].tolist(), self.cut_high[tied].tolist(), strict=True)
-        return CutPair(
-            cut_low=float(self.cut_low[i]),
-            cut_high=float(self.cut_high[i]),
-            n_low=int(self.n_low[i]),
-            n_middle=int(self.n_middle[i]),
-            n_high=int(self.n_high[i]),
-            events_low=int(self.events_low[i]),
-            events_middle=int(self.events_middle[i]),
-            events_high=int(self.events_high[i]),
-            statistic=float(self.statistic[i]),
-            chi2=float(self.chi2[i]),
-            df=int(self.df[i]),
-            p=float(self.p[i]),
-            tied_cuts=tuple(pairs),
-        )
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row per pair: cuts, patients and events a group, statistic, chi2, df, p."""
-        counts = ["n_low", "n_middle", "n_high", "events_low", "events_middle", "events_high"]
-        names = ["cut_low", "cut_high", *counts, "statistic", "chi2", "df", "p"]
-        return pd.DataFrame({name: getattr(self, name) for name in names})
+        found: CutPair = self._best(CutPair, "cut_low", "cut_high")
+        return found
 
 
 def scan_one(
@@ -280,10 +258,10 @@ def scan_one(
     [1.0, 2.0, 3.0, 4.0]
     """
     cohort = rank_cohort(x, time_days, event)
-    single = single_cuts(cohort)
-    sizes = admissible(cohort, single, min_group, min_events)
+    single, limits = single_cuts(cohort), _limits(min_group, min_events)
+    sizes = _admissible(cohort, limits)
     at = single[sizes - 1]
-    return _cut_scan(cohort, sizes, (at[:, 1], at[:, 2]), LOG_RANK, (min_group, min_events))
+    return _cut_scan(cohort, sizes, (at[:, 0], at[:, 1]), LOG_RANK, limits)
 
 
 def scan_one_permutation_variance(
@@ -293,14 +271,8 @@ def scan_one_permutation_variance(
 
     Parameters
     ----------
-    x : (n,) array_like
-        The covariate.  Candidate cuts are its distinct values but the largest.
-    time_days : (n,) array_like
-        Follow-up in days.  Only its order matters; times that differ by rounding noise are merged.
-    event : (n,) array_like
-        1 for an event, 0 for censoring.
-    min_group, min_events : int
-        Least number of patients and of events on each side of a cut.
+    x, time_days, event, min_group, min_events
+        As in `scan_one`.
 
     Returns
     -------
@@ -326,9 +298,9 @@ def scan_one_permutation_variance(
     (1.0, 1.565)
     """
     cohort = rank_cohort(x, time_days, event)
-    sizes = admissible(cohort, single_cuts(cohort), min_group, min_events)
-    sums = score_sums(cohort.scores, sizes)
-    return _cut_scan(cohort, sizes, sums, PERMUTATION_VARIANCE, (min_group, min_events))
+    limits = _limits(min_group, min_events)
+    sizes = _admissible(cohort, limits)
+    return _cut_scan(cohort, sizes, score_sums(cohort.scores, sizes), PERMUTATION_VARIANCE, limits)
 
 
 def scan_two(
@@ -370,29 +342,44 @@ def scan_two(
     [[1.0, 2.0], [1.0, 3.0], [2.0, 3.0]]
     """
     cohort = rank_cohort(x, time_days, event)
-    group, least_events = _limits(min_group, min_events)
-    sizes = cohort.candidates()
+    limits, sizes = _limits(min_group, min_events), cohort.candidates()
     if sizes.size < 2:
         raise InputError(f"x: found {sizes.size + 1} distinct values, expected three for three groups")
     pairs = sizes.size * (sizes.size - 1) // 2
     if pairs > MOST_PAIRS:
         raise InputError(f"x: {sizes.size + 1} distinct values make {pairs} pairs of cuts; round x first")
+    sizes = cohort.candidates(limits[0])
     counts, values = np.empty((6, pairs), np.int64), np.empty((2, pairs))
-    single = single_cuts(cohort)
-    count, _ = scan_pairs(sizes, cohort.patient_weight(), single, group, least_events, counts, values)
-    if count == 0:
-        raise InputError(
-            f"min_group={group}, min_events={least_events} leaves no pair of cuts among {cohort.n} patients "
-            f"with {cohort.events} events; lower one of them"
-        )
-    return _cut_grid(cohort, counts[:, :count], values[:, :count], (group, least_events))
+    fixed = cohort.table[cohort.level, 0], single_cuts(cohort), np.cumsum(cohort.event), limits[0]
+    count, _ = scan_pairs(sizes, *fixed, counts, values)
+    counts, values = counts[:, :count], values[:, :count]
+    if limits[1]:
+        enough = counts[2:5].min(axis=0) >= limits[1]
+        counts, values = counts[:, enough], values[:, enough]
+    if not values.size:
+        raise _none_left("pair of cuts", cohort, limits)
+    (low, middle, events_low, events_middle, events_high, df), (chi2, lean) = counts, values
+    return CutGrid(
+        cut_low=cohort.x[low - 1],
+        cut_high=cohort.x[low + middle - 1],
+        n_low=low,
+        n_middle=middle,
+        n_high=cohort.n - low - middle,
+        events_low=events_low,
+        events_middle=events_middle,
+        events_high=events_high,
+        statistic=np.copysign(np.sqrt(chi2), lean),
+        chi2=chi2,
+        df=df,
+        p=_tail(chi2, df),
+        convention=LOG_RANK_CONVENTION,
+        rule=RULE_TWO,
+        **_told(cohort, "three-group log-rank", limits),
+    )
 
 
 def single_cuts(cohort: RankedCohort) -> FloatArray:
-    """Return events, observed - expected and variance of the low group at sizes 1 to n, as (n, 3).
-
-    The log-rank test of the first patients, in the order of the covariate, against the others (Mantel 1966; Peto and
-    Peto 1972), whether or not a cut could part them.
+    """Return observed - expected and variance of the low group at sizes 1 to n - 1, as columns (Mantel 1966).
 
     Parameters
     ----------
@@ -401,19 +388,20 @@ def single_cuts(cohort: RankedCohort) -> FloatArray:
 
     Returns
     -------
-    (n, 3) array
-        Row m - 1 is of the m patients with the smallest values; the last row has nobody to compare them with.
+    (n - 1, 3) array
+        Row m - 1 is of the m patients with the smallest values, whether or not a cut could part them; the last
+        column is scratch.
 
     Examples
     --------
     >>> from survaudit.cutpoint._ranked import rank_cohort
     >>> cohort = rank_cohort([1, 2, 3, 4, 5], [50, 40, 30, 20, 10], [1, 1, 1, 1, 0])
-    >>> single_cuts(cohort)[1].round(3).tolist()
-    [2.0, -1.167, 0.472]
+    >>> single_cuts(cohort)[1, :2].round(3).tolist()
+    [-1.167, 0.472]
     """
-    tree, low, high, out = scan_workspace(cohort.n)
-    scan_positions(cohort.level, cohort.event, cohort.table, tree, low, high, out)
-    return out
+    tree, low, high = scan_workspace(cohort.n)
+    scan_positions(cohort.level, cohort.event, cohort.table, tree, low, high)
+    return low[:-1]
 
 
 def score_sums(scores: FloatArray, sizes: IntArray) -> tuple[FloatArray, FloatArray]:
@@ -444,59 +432,29 @@ def score_sums(scores: FloatArray, sizes: IntArray) -> tuple[FloatArray, FloatAr
     return np.cumsum(centred)[sizes - 1], sizes * (n - sizes) / (n * (n - 1)) * float(centred @ centred)
 
 
-def admissible(cohort: RankedCohort, single: FloatArray, min_group: int, min_events: int) -> IntArray:
-    """Return the sizes of the low group at the candidate cuts that leave enough on both sides.
-
-    Parameters
-    ----------
-    cohort : RankedCohort
-        As `_ranked.rank_cohort` returns.
-    single : (n, 3) array
-        As `single_cuts` returns: its first column counts the events of the low group.
-    min_group, min_events : int
-        Least number of patients and of events on each side of a cut.
-
-    Returns
-    -------
-    (k,) array of int
-        Increasing; sizes that would part equal values are no candidates.
-
-    Raises
-    ------
-    InputError
-        If a limit is no whole number (of at least 1, and 0), or no cut leaves enough on both sides.
-
-    Examples
-    --------
-    >>> from survaudit.cutpoint._ranked import rank_cohort
-    >>> cohort = rank_cohort([1, 2, 3, 4, 5], [50, 40, 30, 20, 10], [1, 1, 1, 1, 0])
-    >>> admissible(cohort, single_cuts(cohort), min_group=2, min_events=1).tolist()
-    [2, 3]
-    """
-    group, least_events = _limits(min_group, min_events)
-    sizes = cohort.candidates()
-    low = single[sizes - 1, 0]
-    enough = (sizes >= group) & (cohort.n - sizes >= group)
-    enough &= (low >= least_events) & (cohort.events - low >= least_events)
-    if not enough.any():
-        raise InputError(
-            f"min_group={group}, min_events={least_events} leaves no cut: found {sizes.size} "
-            f"candidate cut(s) among {cohort.n} patients with {cohort.events} events; lower one of them"
-        )
-    return sizes[enough]
-
-
 def _limits(min_group: int, min_events: int) -> tuple[int, int]:
-    """Check the two limits."""
     return count_argument("min_group", min_group, least=1), count_argument("min_events", min_events, least=0)
 
 
+def _admissible(cohort: RankedCohort, limits: tuple[int, int]) -> IntArray:
+    """Return the sizes of the low group at the candidate cuts that leave enough on both sides."""
+    sizes = cohort.candidates(limits[0])
+    low = np.cumsum(cohort.event)[sizes - 1]
+    enough = sizes[np.minimum(low, cohort.events - low) >= limits[1]]
+    if not enough.size:
+        raise _none_left("cut", cohort, limits)
+    return enough
+
+
+def _none_left(what: str, cohort: RankedCohort, limits: tuple[int, int]) -> InputError:
+    return InputError(
+        f"min_group={limits[0]}, min_events={limits[1]} leaves no {what}: found {cohort.candidates().size} candidate "
+        f"cut(s) among {cohort.n} patients with {cohort.events} events; lower one of them"
+    )
+
+
 def _cut_scan(
-    cohort: RankedCohort,
-    sizes: IntArray,
-    sums: tuple[FloatArray, FloatArray],
-    method: str,
-    limits: tuple[int, int],
+    cohort: RankedCohort, sizes: IntArray, sums: tuple[FloatArray, FloatArray], method: str, limits: tuple[int, int]
 ) -> CutScan:
     """Turn the low group's observed - expected and its variance at each cut into a result."""
     excess_low, variance = sums
@@ -507,66 +465,31 @@ def _cut_scan(
     # The tail of chi-square on 1 degree of freedom at z^2 is erfc(|z| / sqrt(2)).
     statistic = np.divide(excess_high, np.sqrt(variance), out=np.zeros(sizes.size), where=variance > 0)
     return CutScan(
-        cut=_frozen(cohort.x[sizes - 1]),
-        n_low=_frozen(sizes),
-        n_high=_frozen(cohort.n - sizes),
-        events_low=_frozen(events_low),
-        events_high=_frozen(events_high),
-        expected_high=_frozen(events_high - excess_high),
-        variance=_frozen(variance),
-        statistic=_frozen(statistic),
-        chi2=_frozen(statistic**2),
-        p=_frozen(special.erfc(np.abs(statistic) / np.sqrt(2))),
-        n=cohort.n,
-        events=cohort.events,
-        method=method,
+        cut=cohort.x[sizes - 1],
+        n_low=sizes,
+        n_high=cohort.n - sizes,
+        events_low=events_low,
+        events_high=events_high,
+        expected_high=events_high - excess_high,
+        variance=variance,
+        statistic=statistic,
+        chi2=statistic**2,
+        p=special.erfc(np.abs(statistic) / np.sqrt(2)),
         convention=LOG_RANK_CONVENTION if method == LOG_RANK else PERMUTATION_CONVENTION,
-        min_group=limits[0],
-        min_events=limits[1],
-        merged_times=cohort.merged_times,
+        **_told(cohort, method, limits),
     )
 
 
-def _cut_grid(cohort: RankedCohort, counts: IntArray, values: FloatArray, limits: tuple[int, int]) -> CutGrid:
-    """Turn what the pair kernel wrote into a result."""
-    counts.flags.writeable = False
-    low, middle, events_low, events_middle, events_high, df = counts
-    chi2, lean = _frozen(values[0]), values[1]
-    # On 2 degrees of freedom the tail is exp(-x / 2); the rare pair with fewer is done by name.
+def _tail(chi2: FloatArray, df: IntArray) -> FloatArray:
+    """Return P values on 2 degrees of freedom, where the tail is exp(-x / 2); the rare pair with fewer by name."""
     p = np.exp(chi2 / -2)
     if df.min() < 2:
         p[df == 1] = special.erfc(np.sqrt(chi2[df == 1] / 2))
         p[df == 0] = 1.0
-    return CutGrid(
-        cut_low=_frozen(cohort.x[low - 1]),
-        cut_high=_frozen(cohort.x[low + middle - 1]),
-        n_low=low,
-        n_middle=middle,
-        n_high=_frozen(cohort.n - low - middle),
-        events_low=events_low,
-        events_middle=events_middle,
-        events_high=events_high,
-        statistic=_frozen(np.copysign(np.sqrt(chi2), lean)),
-        chi2=chi2,
-        df=df,
-        p=_frozen(p),
-        n=cohort.n,
-        events=cohort.events,
-        method="three-group log-rank",
-        convention=LOG_RANK_CONVENTION,
-        min_group=limits[0],
-        min_events=limits[1],
-        merged_times=cohort.merged_times,
-    )
+    return p
 
 
-def _largest(chi2: FloatArray) -> IntArray:
-    """Return the places of the largest chi-square and of those equal to it, in order."""
-    top = float(chi2.max())
-    return np.flatnonzero(chi2 >= top - TIE_TOLERANCE * max(top, 1e-300)).astype(np.int64)
-
-
-def _frozen(values: _Array) -> _Array:
-    """Make an array of a result read-only, as the result is."""
-    values.flags.writeable = False
-    return values
+def _told(cohort: RankedCohort, method: str, limits: tuple[int, int]) -> dict[str, Any]:
+    """Return what both scans say of the cohort, the method and the limits."""
+    told = {name: getattr(cohort, name) for name in ("n", "events", "merged_times")}
+    return told | {"method": method, "min_group": limits[0], "min_events": limits[1]}

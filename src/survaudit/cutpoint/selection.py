@@ -1,7 +1,7 @@
 """What a selected cut-point's P value is worth: corrections for having chosen the best of many.
 
-Each correction is a function of its own, with its source.  `compare` returns all of them side by side and
-never the smallest.  The formulas were derived for the permutation-variance statistic (`maxstat` in R); for
+Each correction is a function of its own in `corrections`, with its source.  `compare` returns all of them side by
+side and never the smallest.  The formulas were derived for the permutation-variance statistic (`maxstat` in R); for
 the exact log-rank, with another maximum and a heavier tail in small groups, they are approximations, and
 only the permutation of the very statistic that was maximised is exact.
 """
@@ -11,85 +11,52 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from math import sqrt
+from math import nan, sqrt
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from survaudit.cutpoint import corrections
+from survaudit.cutpoint import scan as scans
 from survaudit.cutpoint._kernels import FloatArray, IntArray, permuted_maxima
-from survaudit.cutpoint._ranked import RankedCohort, count_argument, rank_cohort
+from survaudit.cutpoint._ranked import RankedCohort, rank_cohort
 from survaudit.cutpoint._replicates import in_blocks, permutations
-from survaudit.cutpoint.corrections import (
-    LARGEST_COHORT,
-    bonferroni,
-    conditional_gaussian,
-    hothorn_lausen,
-    lausen_schumacher_1994,
-    miller_siegmund,
-)
-from survaudit.cutpoint.scan import (
-    LOG_RANK,
-    PERMUTATION_VARIANCE,
-    TIE_TOLERANCE,
-    CutGrid,
-    CutPair,
-    CutScan,
-    scan_one,
-    scan_one_permutation_variance,
-    scan_two,
-)
+from survaudit.cutpoint.scan import LOG_RANK, PERMUTATION_VARIANCE, TIE_TOLERANCE, CutGrid, CutPair, CutRules, CutScan
 from survaudit.errors import InputError
 
-__all__ = [
-    "Comparison",
-    "Correction",
-    "PermutationTest",
-    "bonferroni",
-    "compare",
-    "conditional_gaussian",
-    "hothorn_lausen",
-    "lausen_schumacher_1994",
-    "miller_siegmund",
-    "permutation_test",
-]
-
-# Which statistic the permutation kernel maximises.
+# Which statistic the permutation kernel maximises, and the scan that computes it.
 KINDS = {(PERMUTATION_VARIANCE, 1): 0, (LOG_RANK, 1): 1, (LOG_RANK, 2): 2}
+_SCANS: tuple[Callable[..., CutScan | CutGrid], ...] = (
+    scans.scan_one_permutation_variance,
+    scans.scan_one,
+    scans.scan_two,
+)
 
 
 @dataclass(frozen=True)
 class PermutationTest:
-    """The largest statistic of a cohort against its largest statistics after permutation.
+    """The largest chi-square of a cohort against its largest ones after permutation.
 
-    Attributes
-    ----------
-    chi2 : float
-        The largest chi-square observed.
-    p, standard_error : float
-        (1 + exceedances) / (1 + replicates), and its Monte Carlo standard error.
-    exceedances, replicates : int
-        Permutations that reach the observed value, and all.
-    cuts : int
-        One or two.
-    method : str
-        The statistic, which is the one maximised in every permutation.
-    n, events, min_group, min_events : int
-        The cohort, and the limits on each side of a cut, observed and permuted.
+    `p` is (1 + exceedances) / (1 + replicates), with its Monte Carlo standard error; `method` is the statistic, the
+    one maximised in every permutation over one or two `cuts`; `rules` hold in the cohort and in its permutations.
     """
 
     chi2: float
     p: float
     standard_error: float
     exceedances: int
-    replicates: int
     cuts: int
     method: str
     n: int
     events: int
-    min_group: int
-    min_events: int
+    rules: CutRules
+
+    @property
+    def replicates(self) -> int:
+        """Number of permutations."""
+        return self.rules.replicates
 
 
 @dataclass(frozen=True)
@@ -109,21 +76,14 @@ class Correction:
 class Comparison:
     """Every correction of one selection, in a fixed order and without a winner.
 
-    Attributes
-    ----------
-    rows : tuple of Correction
-        `p` is NaN where a method does not apply; its source says why.
-    cuts, n, events, min_group, min_events, replicates : int
-        One or two cuts; the cohort; the limits on each side; permutations.
+    The `p` of a row is NaN where a method does not apply; its source says why.
     """
 
     rows: tuple[Correction, ...]
     cuts: int
     n: int
     events: int
-    min_group: int
-    min_events: int
-    replicates: int
+    rules: CutRules
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per statistic and method."""
@@ -136,29 +96,24 @@ def permutation_test(
     event: ArrayLike,
     *,
     rng: np.random.Generator,
-    replicates: int = 10_000,
     statistic: str = LOG_RANK,
     cuts: int = 1,
-    min_group: int = 1,
-    min_events: int = 0,
-    n_jobs: int | None = None,
+    **settings: Any,
 ) -> PermutationTest:
     """Correct the best cut by permuting the covariate and choosing anew each time.
 
     Parameters
     ----------
-    x, time_days, event, min_group, min_events
+    x, time_days, event
         As in `survaudit.cutpoint.scan.scan_one`.
     rng : numpy.random.Generator
         Source of the permutations.
-    replicates : int
-        Number of permutations.
     statistic : str
-        `cutpoint.LOG_RANK` or `cutpoint.PERMUTATION_VARIANCE`: the one maximised is the one permuted.
+        `scan.LOG_RANK` or `scan.PERMUTATION_VARIANCE`: the one maximised is the one permuted.
     cuts : int
         1, or 2 for the three-group log-rank.
-    n_jobs : int, optional
-        Workers, as in `joblib.Parallel`; they do not change the result.
+    **settings
+        Fields of `survaudit.cutpoint.scan.CutRules`; `replicates` counts permutations, usually 10,000.
 
     Returns
     -------
@@ -183,27 +138,14 @@ def permutation_test(
     """
     if (statistic, cuts) not in KINDS:
         raise InputError(f"statistic={statistic!r} with cuts={cuts!r}: expected one of {sorted(KINDS)}")
-    limits = {"min_group": min_group, "min_events": min_events}
-    chi2 = _scan(statistic, cuts)(x, time_days, event, **limits).best.chi2
+    rules, kind = CutRules(**settings), KINDS[statistic, cuts]
+    chi2 = _SCANS[kind](x, time_days, event, min_group=rules.min_group).best.chi2
     cohort = rank_cohort(x, time_days, event)
-    maxima = largest_permuted(
-        cohort, statistic=statistic, cuts=cuts, rng=rng, replicates=replicates, n_jobs=n_jobs, **limits
-    )
+    maxima = largest_permuted(cohort, rng=rng, statistic=statistic, cuts=cuts, **settings)
     exceedances = int(np.count_nonzero(maxima >= chi2 * (1 - TIE_TOLERANCE)))
-    total = len(maxima)
-    p = (1 + exceedances) / (1 + total)
-    return PermutationTest(
-        chi2=chi2,
-        p=p,
-        standard_error=sqrt(p * (1 - p) / total),
-        exceedances=exceedances,
-        replicates=total,
-        cuts=cuts,
-        method=statistic,
-        n=cohort.n,
-        events=cohort.events,
-        **limits,
-    )
+    p = (1 + exceedances) / (1 + rules.replicates)
+    error = sqrt(p * (1 - p) / rules.replicates)
+    return PermutationTest(chi2, p, error, exceedances, cuts, statistic, cohort.n, cohort.events, rules)
 
 
 def compare(
@@ -212,19 +154,14 @@ def compare(
     event: ArrayLike,
     *,
     rng: np.random.Generator,
-    replicates: int = 10_000,
     cuts: int = 1,
-    min_group: int = 1,
-    min_events: int = 0,
-    n_jobs: int | None = None,
+    **settings: Any,
 ) -> Comparison:
     """Correct the best cut, or the best pair of cuts, by every method.
 
     Parameters
     ----------
-    x, time_days, event, min_group, min_events
-        As in `survaudit.cutpoint.scan.scan_one`.
-    rng, replicates, cuts, n_jobs
+    x, time_days, event, rng, cuts, **settings
         As in `permutation_test`.
 
     Returns
@@ -247,61 +184,41 @@ def compare(
     """
     if cuts not in (1, 2):
         raise InputError(f"cuts: found {cuts!r}, expected 1 or 2")
-    limits: dict[str, Any] = {"min_group": min_group, "min_events": min_events}
-    options: dict[str, Any] = {"rng": rng, "replicates": replicates, "n_jobs": n_jobs}
+    rules = CutRules(**settings)
     rows: list[Correction] = []
     for name in (LOG_RANK, PERMUTATION_VARIANCE)[: 3 - cuts]:
-        scan = _scan(name, cuts)(x, time_days, event, **limits)
-        test = permutation_test(x, time_days, event, statistic=name, cuts=cuts, **options, **limits)
+        scan = _SCANS[KINDS[name, cuts]](x, time_days, event, min_group=rules.min_group)
+        test = permutation_test(x, time_days, event, rng=rng, statistic=name, cuts=cuts, **settings)
         rows += _correct(scan, test)
     if cuts == 1:
-        rows.append(_hothorn_lausen_row(rank_cohort(x, time_days, event), scan))
-    return Comparison(tuple(rows), cuts, scan.n, scan.events, min_group, min_events, replicates)
-
-
-def _scan(statistic: str, cuts: int) -> Callable[..., CutScan | CutGrid]:
-    """Return the scan that computes a statistic."""
-    one = {LOG_RANK: scan_one, PERMUTATION_VARIANCE: scan_one_permutation_variance}
-    return scan_two if cuts == 2 else one[statistic]
+        rows.append(_hothorn_lausen_row(rank_cohort(x, time_days, event), scan.n_low))
+    return Comparison(tuple(rows), cuts, scan.n, scan.events, rules)
 
 
 def largest_permuted(
-    cohort: RankedCohort,
-    *,
-    rng: np.random.Generator,
-    replicates: int,
-    statistic: str = LOG_RANK,
-    cuts: int = 1,
-    min_group: int = 1,
-    min_events: int = 0,
-    n_jobs: int | None = None,
+    cohort: RankedCohort, *, rng: np.random.Generator, statistic: str = LOG_RANK, cuts: int = 1, **settings: Any
 ) -> FloatArray:
     """Return the largest chi-square of each permutation of a cohort.
 
     The single-step maximum method (Westfall and Young 1993): the statistic is maximised anew in every permutation of
-    the
-    covariate, over the same cuts as in the cohort itself.
+    the covariate, over the same cuts as in the cohort itself.
 
     Parameters
     ----------
     cohort : RankedCohort
         As `_ranked.rank_cohort` returns.
-    rng : numpy.random.Generator
-        Source of the permutations.
-    replicates : int
-        Number of permutations, at least 1.
-    statistic, cuts, min_group, min_events, n_jobs
+    rng, statistic, cuts, **settings
         As in `permutation_test`.
 
     Returns
     -------
     (replicates,) array
-        Chi-squares; 0 where a permutation leaves no cut with enough events.
+        Chi-squares.
 
     Raises
     ------
     InputError
-        If `replicates` is no whole number of at least 1, or `rng` is no generator of numpy.
+        If a setting is no whole number of at least 1, or `rng` is no generator of numpy.
 
     Examples
     --------
@@ -310,18 +227,13 @@ def largest_permuted(
     >>> maxima.shape, bool((maxima > 0).all())
     ((99,), True)
     """
-    total, limits = count_argument("replicates", replicates, least=1), (int(min_group), int(min_events))
-    work = partial(permuted, cohort, cohort.candidates(), limits, KINDS[statistic, cuts])
-    return np.concatenate(in_blocks(work, total, rng, n_jobs=n_jobs))
+    rules = CutRules(**settings)
+    work = partial(permuted, cohort, cohort.candidates(), rules.min_group, KINDS[statistic, cuts])
+    return np.concatenate(in_blocks(work, rules.replicates, rng, n_jobs=rules.n_jobs))
 
 
 def permuted(  # noqa: PLR0917 - the first four are bound before the blocks are dealt
-    cohort: RankedCohort,
-    sizes: IntArray,
-    limits: tuple[int, int],
-    kind: int,
-    count: int,
-    rng: np.random.Generator,
+    cohort: RankedCohort, sizes: IntArray, min_group: int, kind: int, count: int, rng: np.random.Generator
 ) -> FloatArray:
     """Return the largest chi-square of each of `count` permutations, over cuts at the given sizes.
 
@@ -333,8 +245,8 @@ def permuted(  # noqa: PLR0917 - the first four are bound before the blocks are 
         As `_ranked.rank_cohort` returns.
     sizes : (k,) array of int
         Patients in the low group at the candidate cuts.
-    limits : (int, int)
-        Least number of patients and of events on each side.
+    min_group : int
+        Least number of patients on each side.
     kind : int
         Which statistic: a value of `KINDS`.
     count : int
@@ -349,54 +261,38 @@ def permuted(  # noqa: PLR0917 - the first four are bound before the blocks are 
     Examples
     --------
     >>> cohort = rank_cohort([1, 2, 3, 4, 5], [50, 40, 30, 20, 10], [1, 1, 1, 1, 0])
-    >>> permuted(cohort, cohort.candidates(), (1, 0), KINDS[LOG_RANK, 1], 3, np.random.default_rng(1)).shape
+    >>> permuted(cohort, cohort.candidates(), 1, KINDS[LOG_RANK, 1], 3, np.random.default_rng(1)).shape
     (3,)
     """
-    fixed = (cohort.level, cohort.event, cohort.scores, cohort.table, sizes, limits, kind)
+    fixed = cohort.for_kernels(), sizes, min_group, kind
     return np.concatenate([permuted_maxima(orders, *fixed) for orders in permutations(count, cohort.n, rng)])
 
 
 def _correct(scan: CutScan | CutGrid, test: PermutationTest) -> list[Correction]:
-    """Return the rows of one statistic."""
-    best = scan.best
+    """Return the rows of one statistic: method, P value, its standard error (none for a formula) and source."""
+    best, choices = scan.best, scan.chi2.size
     cut = (best.cut_low, best.cut_high) if isinstance(best, CutPair) else best.cut
-    found = [
-        ("none", best.p, 0.0, "as if the cut had been chosen before the data were seen"),
-        (
-            "Bonferroni",
-            bonferroni(best.p, scan.chi2.size),
-            0.0,
-            f"{scan.chi2.size} choices",
-        ),
-        *(_formulas(scan) if isinstance(scan, CutScan) else []),
-        ("permutation", test.p, test.standard_error, "permutation of this very statistic"),
-    ]
+    found = [("none", best.p, 0.0, "as if the cut had been chosen before the data were seen")]
+    found += [("Bonferroni", corrections.bonferroni(best.p, choices), 0.0, f"{choices} choices")]
+    if isinstance(scan, CutScan):
+        b, n, sizes = sqrt(best.chi2), scan.n, scan.n_low
+        miller = corrections.miller_siegmund(b, sizes[0] / n, sizes[-1] / n)
+        lausen, gauss = corrections.lausen_schumacher_1994(b, n, sizes), corrections.conditional_gaussian(b, n, sizes)
+        found += [
+            ("Miller-Siegmund 1982 (Lausen-Schumacher 1992)", miller, 0.0, "Biometrics 38:1011 and 48:73"),
+            ("Lausen-Sauerbrei-Schumacher 1994", lausen, 0.0, "Lausen, Sauerbrei and Schumacher 1994"),
+            ("conditional Gaussian", gauss, 0.0, "multivariate normal, as Hothorn and Lausen 2003"),
+        ]
+    found += [("permutation", test.p, test.standard_error, "permutation of this very statistic")]
     return [Correction(scan.method, cut, best.chi2, *row) for row in found]
 
 
-def _formulas(scan: CutScan) -> list[tuple[str, float, float, str]]:
-    """Return the corrections by formula, each with its standard error (none) and source."""
-    b, sizes = sqrt(scan.best.chi2), scan.n_low
-    miller = miller_siegmund(b, sizes[0] / scan.n, sizes[-1] / scan.n)
-    lausen, gauss = lausen_schumacher_1994(b, scan.n, sizes), conditional_gaussian(b, scan.n, sizes)
-    return [
-        (
-            "Miller-Siegmund 1982 (Lausen-Schumacher 1992)",
-            miller,
-            0.0,
-            "Biometrics 38:1011 and 48:73",
-        ),
-        ("Lausen-Sauerbrei-Schumacher 1994", lausen, 0.0, "Lausen, Sauerbrei and Schumacher 1994"),
-        ("conditional Gaussian", gauss, 0.0, "multivariate normal, as Hothorn and Lausen 2003"),
-    ]
-
-
-def _hothorn_lausen_row(cohort: RankedCohort, scan: CutScan | CutGrid) -> Correction:
+def _hothorn_lausen_row(cohort: RankedCohort, sizes: IntArray) -> Correction:
     """Return the row of Hothorn and Lausen, which has a statistic of its own: scores in whole numbers."""
     label, method = f"{PERMUTATION_VARIANCE}, rounded scores", "Hothorn-Lausen 2003"
-    if cohort.n > LARGEST_COHORT:
-        why = f"not computed beyond {LARGEST_COHORT} patients"
-        return Correction(label, float("nan"), float("nan"), method, float("nan"), 0.0, why)
-    test = hothorn_lausen(cohort.scores, scan.n_low)
+    if cohort.n > corrections.LARGEST_COHORT:
+        why = f"not computed beyond {corrections.LARGEST_COHORT} patients"
+        return Correction(label, nan, nan, method, nan, 0.0, why)
+    test = corrections.hothorn_lausen(cohort.scores, sizes)
     cut, chi2 = float(cohort.x[test.n_low - 1]), test.statistic**2
     return Correction(label, cut, chi2, method, test.p, 0.0, "Comput Stat Data Anal 43:121, an upper bound")

@@ -6,8 +6,10 @@ The effect is Peto's log hazard ratio of the high against the low group, (O - E)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,56 +17,58 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from survaudit.cutpoint._kernels import FloatArray, IntArray
-from survaudit.cutpoint._ranked import count_argument
 from survaudit.cutpoint._replicates import in_blocks
-from survaudit.cutpoint.scan import RULE, Cut, CutScan, scan_one
+from survaudit.cutpoint.scan import Cut, CutRules, scan_one
 from survaudit.errors import InputError
+
+Work = Callable[[FloatArray, int, int, np.random.Generator], FloatArray]
 
 
 @dataclass(frozen=True, eq=False)
-class BootstrapCuts:
+class _Samples:
+    """What both kinds of samples have; `rules` tells the least group, and how many samples there are."""
+
+    rules: CutRules
+    cut: FloatArray
+
+    @property
+    def replicates(self) -> int:
+        """Number of samples."""
+        return self.rules.replicates
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per sample."""
+        return pd.DataFrame({name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)})
+
+
+@dataclass(frozen=True, eq=False)
+class BootstrapCuts(_Samples):
     """The cut selected in each bootstrap sample, and its effect inside and outside that sample.
 
     Attributes
     ----------
-    cut : (replicates,) array
-        Selected cut, NaN where the sample admits none.
-    chi2 : (replicates,) array
-        Its chi-square in the sample.
+    cut, chi2 : (replicates,) arrays
+        Selected cut, NaN where the sample admits none, and its chi-square in the sample.
     in_bag, out_of_bag : (replicates,) arrays
-        Peto's log hazard ratio at that cut, in the sample and among the patients left out of it; NaN where
-        those do not stand on both sides, or have no event that could tell.
+        Peto's log hazard ratio at that cut, high against low, in the sample and among the patients left out of it;
+        NaN where those do not stand on both sides, or have no event that could tell.
     original : Cut
         The cut selected in the cohort itself.
-    n, events, min_group, min_events, replicates : int
-        The cohort, the limits, and the number of samples.
     """
 
-    cut: FloatArray
     chi2: FloatArray
     in_bag: FloatArray
     out_of_bag: FloatArray
     original: Cut
-    n: int
-    events: int
-    min_group: int
-    min_events: int
-    replicates: int
-    rule: str = RULE
-    effect: str = "Peto log hazard ratio, high against low"
 
     @property
     def failed(self) -> int:
         """Samples without any admissible cut."""
         return int(np.isnan(self.cut).sum())
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row per sample."""
-        return pd.DataFrame({name: getattr(self, name) for name in ("cut", "chi2", "in_bag", "out_of_bag")})
-
 
 @dataclass(frozen=True, eq=False)
-class SplitSamples:
+class SplitSamples(_Samples):
     """A cut selected in one half of a cohort and tested in the other, over many ways to halve it.
 
     Attributes
@@ -74,51 +78,28 @@ class SplitSamples:
     validation_statistic, validation_p : (replicates,) arrays
         The signed statistic of the same cut in the other half, and its P value, which needs no correction;
         NaN where the other half does not stand on both sides, or has no event that could tell.
-    n, events, min_group, min_events, replicates : int
-        The cohort, the limits in the training half, and the number of halvings.
     """
 
-    cut: FloatArray
     training_chi2: FloatArray
     training_p: FloatArray
     validation_statistic: FloatArray
     validation_p: FloatArray
-    n: int
-    events: int
-    min_group: int
-    min_events: int
-    replicates: int
-    rule: str = RULE
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row per halving."""
-        names = ("cut", "training_chi2", "training_p", "validation_statistic", "validation_p")
-        return pd.DataFrame({name: getattr(self, name) for name in names})
 
 
 def bootstrap_cuts(
-    x: ArrayLike,
-    time_days: ArrayLike,
-    event: ArrayLike,
-    *,
-    rng: np.random.Generator,
-    replicates: int = 1000,
-    min_group: int = 1,
-    min_events: int = 0,
-    n_jobs: int | None = None,
+    x: ArrayLike, time_days: ArrayLike, event: ArrayLike, *, rng: np.random.Generator, **settings: Any
 ) -> BootstrapCuts:
     """Select the cut anew in bootstrap samples of the cohort.
 
     Parameters
     ----------
-    x, time_days, event, min_group, min_events
-        As in `survaudit.cutpoint.scan.scan_one`; the limits count patients as often as a sample holds them.
+    x, time_days, event
+        As in `survaudit.cutpoint.scan.scan_one`.
     rng : numpy.random.Generator
         Source of the samples.
-    replicates : int
-        Number of samples.
-    n_jobs : int, optional
-        Workers, as in `joblib.Parallel`; they do not change the result.
+    **settings
+        Fields of `survaudit.cutpoint.scan.CutRules`; `replicates` counts samples, usually 1000, and `min_group`
+        counts patients as often as a sample holds them.
 
     Returns
     -------
@@ -142,36 +123,21 @@ def bootstrap_cuts(
     >>> bool(np.nanmean(np.abs(result.in_bag)) > np.nanmean(np.abs(result.out_of_bag)))
     True
     """
-    scan = scan_one(x, time_days, event, min_group=min_group, min_events=min_events)
-    total = count_argument("replicates", replicates, least=1)
-    work = partial(_bootstrap_block, _columns(x, time_days, event), (min_group, min_events))
-    found = np.concatenate(in_blocks(work, total, rng, block=100, n_jobs=n_jobs))
-    cut, chi2, inside, outside = _read_only(found)
-    counts = scan.n, scan.events, min_group, min_events, total
-    return BootstrapCuts(cut, chi2, inside, outside, scan.best, *counts)
+    original, rules, columns = _sampled(_bootstrap_block, (x, time_days, event), rng, settings)
+    cut, chi2, inside, outside = columns
+    return BootstrapCuts(rules, cut, chi2, inside, outside, original)
 
 
 def split_samples(
-    x: ArrayLike,
-    time_days: ArrayLike,
-    event: ArrayLike,
-    *,
-    rng: np.random.Generator,
-    replicates: int = 1000,
-    min_group: int = 1,
-    min_events: int = 0,
-    n_jobs: int | None = None,
+    x: ArrayLike, time_days: ArrayLike, event: ArrayLike, *, rng: np.random.Generator, **settings: Any
 ) -> SplitSamples:
     """Select the cut in one half of the cohort and test it in the other, as X-tile offers.
 
     Parameters
     ----------
-    x, time_days, event, rng, n_jobs
-        As in `bootstrap_cuts`.
-    replicates : int
-        Number of halvings; X-tile shows one, and the spread over many says what one is worth.
-    min_group, min_events : int
-        Least numbers on each side of the cut in the training half.
+    x, time_days, event, rng, **settings
+        As in `bootstrap_cuts`; `min_group` holds in the training half.  X-tile shows one halving, and the spread over
+        many says what one is worth.
 
     Returns
     -------
@@ -196,32 +162,27 @@ def split_samples(
     >>> bool(np.nanmean(result.training_p < 0.05) > np.nanmean(result.validation_p < 0.05))
     True
     """
-    scan = scan_one(x, time_days, event, min_group=min_group, min_events=min_events)
-    total = count_argument("replicates", replicates, least=1)
-    work = partial(_split_block, _columns(x, time_days, event), (min_group, min_events))
-    found = np.concatenate(in_blocks(work, total, rng, block=100, n_jobs=n_jobs))
-    cut, chi2, p, statistic, validation_p = _read_only(found)
-    counts = scan.n, scan.events, min_group, min_events, total
-    return SplitSamples(cut, chi2, p, statistic, validation_p, *counts)
+    _, rules, columns = _sampled(_split_block, (x, time_days, event), rng, settings)
+    return SplitSamples(rules, *columns)
 
 
-def _columns(x: ArrayLike, time_days: ArrayLike, event: ArrayLike) -> FloatArray:
-    """Return the cohort, which a scan has accepted, as (3, n)."""
-    return np.array([np.asarray(column, dtype=np.float64) for column in (x, time_days, event)])
+def _sampled(
+    work: Work, columns: tuple[ArrayLike, ...], rng: np.random.Generator, settings: dict[str, Any]
+) -> tuple[Cut, CutRules, list[FloatArray]]:
+    """Return the cut of the cohort itself, the rules, and what was found in its samples, protected from change."""
+    rules = CutRules(**{"replicates": 1000, **settings})
+    original = scan_one(*columns, min_group=rules.min_group).best
+    cohort = np.array([np.asarray(column, dtype=np.float64) for column in columns])
+    block = partial(work, cohort, rules.min_group)
+    found = np.concatenate(in_blocks(block, rules.replicates, rng, block=100, n_jobs=rules.n_jobs)).T.copy()
+    found.flags.writeable = False
+    return original, rules, list(found)
 
 
-def _read_only(found: FloatArray) -> list[FloatArray]:
-    """Return the columns of an array, protected from change."""
-    columns = list(found.T.copy())
-    for column in columns:
-        column.flags.writeable = False
-    return columns
-
-
-def _select(cohort: FloatArray, limits: tuple[int, int]) -> Cut | None:
+def _select(cohort: FloatArray, min_group: int) -> Cut | None:
     """Return the best cut of a sample, or None where it admits none."""
     try:
-        return scan_one(*cohort, min_group=limits[0], min_events=limits[1]).best
+        return scan_one(*cohort, min_group=min_group).best
     except InputError:
         # The cohort itself was accepted: only the draw can lack events, values or room for a cut.
         return None
@@ -232,39 +193,34 @@ def _at_cut(cohort: FloatArray, cut: float) -> tuple[float, float]:
     high = (cohort[0] > cut).astype(np.float64)
     if high.size < 2 or high.min() == high.max() or not cohort[2].any():
         return float("nan"), float("nan")
-    scan: CutScan = scan_one(high, cohort[1], cohort[2])
+    scan = scan_one(high, cohort[1], cohort[2])
     if scan.variance[0] == 0:
         return float("nan"), float("nan")
     excess = scan.events_high[0] - scan.expected_high[0]
     return float(scan.statistic[0]), float(excess / scan.variance[0])
 
 
-def _bootstrap_block(cohort: FloatArray, limits: tuple[int, int], count: int, rng: np.random.Generator) -> FloatArray:
+def _bootstrap_block(cohort: FloatArray, min_group: int, count: int, rng: np.random.Generator) -> FloatArray:
     """Return cut, chi-square, and effect in and out of bag, for `count` samples."""
     n = cohort.shape[1]
     found = np.full((count, 4), np.nan)
     for row in found:
         drawn = rng.integers(0, n, n)
-        sample = cohort[:, drawn]
-        best = _select(sample, limits)
-        if best is None:
-            continue
-        left_out = cohort[:, np.setdiff1d(np.arange(n), drawn)]
-        row[:] = best.cut, best.chi2, _at_cut(sample, best.cut)[1], _at_cut(left_out, best.cut)[1]
+        sample, left_out = cohort[:, drawn], cohort[:, np.setdiff1d(np.arange(n), drawn)]
+        if best := _select(sample, min_group):
+            row[:] = best.cut, best.chi2, _at_cut(sample, best.cut)[1], _at_cut(left_out, best.cut)[1]
     return found
 
 
-def _split_block(cohort: FloatArray, limits: tuple[int, int], count: int, rng: np.random.Generator) -> FloatArray:
+def _split_block(cohort: FloatArray, min_group: int, count: int, rng: np.random.Generator) -> FloatArray:
     """Return cut, chi-square and P in training, statistic and P in validation, for `count` halvings."""
     order = np.lexsort((cohort[1], cohort[2]))
     found = np.full((count, 5), np.nan)
     for row in found:
         training = _halve(order, cohort[2, order], rng)
-        best = _select(cohort[:, training], limits)
-        if best is None:
-            continue
-        statistic, _ = _at_cut(cohort[:, ~training], best.cut)
-        row[:] = best.cut, best.chi2, best.p, statistic, special.erfc(abs(statistic) / np.sqrt(2))
+        if best := _select(cohort[:, training], min_group):
+            statistic, _ = _at_cut(cohort[:, ~training], best.cut)
+            row[:] = best.cut, best.chi2, best.p, statistic, special.erfc(abs(statistic) / np.sqrt(2))
     return found
 
 

@@ -38,7 +38,6 @@ _PERMUTED: dict[str, Any] = {
     "markeredgecolor": SWITCHED.colour,
 }  # fmt: skip
 # A colour, or a hatch on white, for each part of a bar; they differ in grey too.
-_PARTS = ((QUIET, ""), ("#88a9cc", "///"), ("#d8a6b1", "..."), ("#b57f00", ""), ("#004488", "xx"))
 
 
 def draw_guaranteed(states: pd.DataFrame) -> Figure:
@@ -172,32 +171,4 @@ def draw_rejections(rates: pd.DataFrame, level: float) -> Figure:
     ]  # fmt: skip
     name_kind(figure, SIMULATED, "how often an effect is found")
     figure.legend(handles=key, loc="outside lower center", ncols=1, handlelength=3)
-    return figure
-
-
-def draw_decomposition(parts: pd.DataFrame) -> Figure:
-    """Draw false-positive rates as stacks of what the definitions of the groups add to them.
-
-    Parameters
-    ----------
-    parts : pandas.DataFrame
-        Indexed by panel, reading and median days; one column a part, in the order of the stack. Negative parts, which
-        pull the groups the other way, are drawn left of zero.
-    """
-    figure = Figure(figsize=(7.2, 0.36 * len(parts) + 1.8), layout="constrained")
-    axis = figure.subplots()
-    places = np.arange(len(parts)) + 0.6 * np.array(pd.factorize(parts.index.droplevel(2))[0])
-    right, left = np.zeros(len(parts)), np.zeros(len(parts))
-    for name, (colour, hatch) in zip(parts.columns, _PARTS, strict=False):
-        width = parts[name].fillna(0).to_numpy()
-        start = np.where(width >= 0, right, left)
-        axis.barh(places, width, left=start, height=0.8, color=colour, hatch=hatch, edgecolor="white", label=name)
-        right, left = right + np.maximum(width, 0), left + np.minimum(width, 0)
-    labels = [f"{panel}, reading {reading}, {median:g} days" for panel, reading, median in parts.index]
-    axis.set_yticks(places, labels, fontsize=9)
-    axis.set(ylim=(places[-1] + 0.6, -0.6), xlabel="Share of draws in which an effect was found, and none exists")
-    axis.axvline(0, color=QUIET, linewidth=0.8)
-    axis.xaxis.set_major_formatter("{x:.0%}")
-    name_kind(figure, SIMULATED, "what makes the effect")
-    figure.legend(loc="outside lower center", ncols=2)
     return figure

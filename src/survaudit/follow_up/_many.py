@@ -15,18 +15,6 @@ BoolArray = NDArray[np.bool_]
 
 
 @compiled
-def _in_order(days: DayArray) -> tuple[IntArray, IntArray]:
-    """Return the patients in the order of time, and where each distinct time begins."""
-    order = np.argsort(days)
-    starts, k = np.zeros(days.size, np.int64), 1
-    for i in range(1, days.size):
-        if days[order[i]] > days[order[i - 1]]:
-            starts[k] = i
-            k += 1
-    return order, starts[:k]
-
-
-@compiled
 def log_rank_many(days: DayArray, event: BoolArray, second: BoolArray) -> tuple[FloatArray, FloatArray]:
     """Return, for each follow-up, events observed less expected in the second group, and the variance of that."""
     count, n = days.shape
@@ -81,17 +69,17 @@ def scan_many(days: DayArray, event: BoolArray) -> FloatArray:
     """
     count, n = days.shape
     out = np.zeros((count, n - 1))
-    own_level, own_event, sorted_event = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
-    tree, low, high, single = scan_workspace(n)
+    own_level = np.empty(n, np.int64)
+    tree, low, high = scan_workspace(n)
     for b in range(count):
-        order, starts = _in_order(days[b])
-        for i in range(n):
-            own_event[i], sorted_event[i] = event[b, i], event[b, order[i]]
-        level, table, _ = risk_tables(sorted_event, starts)
-        for i in range(n):
-            own_level[order[i]] = level[i]
-        scan_positions(own_level, own_event, table, tree, low, high, single)
+        order = np.argsort(days[b])
+        apart = np.diff(days[b][order]) > 0
+        starts = np.concatenate((np.zeros(1, np.int64), np.flatnonzero(apart) + 1))
+        own_event = event[b].astype(np.int64)
+        level, table, _ = risk_tables(own_event[order], starts)
+        own_level[order] = level
+        scan_positions(own_level, own_event, table, tree, low, high)
         for m in range(n - 1):
-            if single[m, 2] > 0.0:
-                out[b, m] = single[m, 1] ** 2 / single[m, 2]
+            if low[m, 1] > 0.0:
+                out[b, m] = low[m, 0] ** 2 / low[m, 1]
     return out

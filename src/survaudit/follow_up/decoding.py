@@ -37,7 +37,7 @@ _ACCRUALS, _MIDDLE = np.linspace(0, 1, 41), 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class FollowUp:
+class ArmTimes:
     """Reconstructed times of one arm, with the days between which each must lie.
 
     Attributes
@@ -58,11 +58,11 @@ class FollowUp:
         return int(self.event.sum())
 
 
-def _follow_up(rows: list[Row]) -> FollowUp:
+def _in_order(rows: list[Row]) -> ArmTimes:
     """Return rows of time, event, earliest and latest day, in the order of time, deaths first."""
     ordered = sorted(rows, key=lambda row: (row[0], -row[1]))
     time, event, earliest, latest = (np.array(column) for column in zip(*ordered, strict=True))
-    return FollowUp(time, event.astype(np.int64), earliest, latest)
+    return ArmTimes(time, event.astype(np.int64), earliest, latest)
 
 
 # ---------------------------------------------------------------- small arms
@@ -83,7 +83,7 @@ class _Steps:
 
 def decode_steps(
     clicks: Clicks, n: int, printed: Mapping[float, int], events: int | None
-) -> tuple[list[FollowUp], int, bool]:
+) -> tuple[list[ArmTimes], int, bool]:
     """Return the decodings of a small arm, best first, their number, and whether none was left out.
 
     Every drop of a Kaplan-Meier curve (Kaplan and Meier, 1958) is a share d/r of its height: d events among r at risk,
@@ -102,7 +102,7 @@ def decode_steps(
 
     Returns
     -------
-    tuple of list of FollowUp, int and bool
+    tuple of list of ArmTimes, int and bool
         Times in days of at most 200 decodings; how many there are; whether the search kept all that it met. Censorings
         are spread evenly over the days on which they may have come.
 
@@ -158,14 +158,12 @@ def _agrees(step: _Steps, drop: Drop, printed: Mapping[float, int]) -> bool:
     Where the drop may have come before the printed day or after it, one of the two must do.
     """
     before, after = step.at_risk[-1], step.at_risk[-1] - step.deaths[-1]
-    for day, count in printed.items():
-        if drop.earliest == drop.latest == day:
-            agrees = before == count
-        else:
-            agrees = (drop.latest >= day and before <= count) or (drop.earliest <= day and after >= count)
-        if not agrees:
-            return False
-    return True
+    return all(
+        before == count
+        if drop.earliest == drop.latest == day
+        else (drop.latest >= day and before <= count) or (drop.earliest <= day and after >= count)
+        for day, count in printed.items()
+    )
 
 
 def _grow(path: _Steps, height: float, n: int, error: float) -> list[_Steps]:
@@ -182,7 +180,7 @@ def _grow(path: _Steps, height: float, n: int, error: float) -> list[_Steps]:
     return [step for step in grown if step.survival > 0 or height <= within]
 
 
-def _place(path: _Steps, found: list[Drop], end: float, printed: Mapping[float, int], n: int) -> FollowUp:
+def _place(path: _Steps, found: list[Drop], end: float, printed: Mapping[float, int], n: int) -> ArmTimes:
     """Return the times of a decoding: deaths at its drops, censorings evenly where they may have come."""
     rows: list[Row] = []
     left, start = n, 0.0
@@ -195,7 +193,7 @@ def _place(path: _Steps, found: list[Drop], end: float, printed: Mapping[float, 
         last = min(left, max([1, *(count for day, count in printed.items() if day >= end)]))
         rows += _censored(left, last, start, end, printed)
         rows += [(end, 0, end, end)] * last
-    return _follow_up(rows)
+    return _in_order(rows)
 
 
 def _censored(left: int, at_risk: int, start: float, stop: float, printed: Mapping[float, int]) -> list[Row]:
@@ -212,7 +210,7 @@ def _censored(left: int, at_risk: int, start: float, stop: float, printed: Mappi
 # ---------------------------------------------------------------- larger arms
 
 
-def guyot(clicks: Clicks, n: int, printed: Mapping[float, int], events: int | None) -> tuple[str, str, list[FollowUp]]:
+def guyot(clicks: Clicks, n: int, printed: Mapping[float, int], events: int | None) -> tuple[str, str, list[ArmTimes]]:
     """Return method, convention of censoring, and times of a larger arm; with nothing printed, two extremes too.
 
     The algorithm is that of Guyot, Ades, Ouwens and Welton (2012): the clicks are made to fall, and along them the
@@ -233,7 +231,7 @@ def guyot(clicks: Clicks, n: int, printed: Mapping[float, int], events: int | No
 
     Returns
     -------
-    tuple of str, str and list of FollowUp
+    tuple of str, str and list of ArmTimes
         Method and convention in words, and times in days: one follow-up, or, with neither numbers at risk nor events,
         three. Of these the second has censoring from the first day, and the third only on the last.
 
@@ -304,7 +302,7 @@ class _Walk:
 
 def _by_numbers_at_risk(
     time: Floats, survival: Floats, n: int, printed: Mapping[float, int], events: int | None
-) -> FollowUp:
+) -> ArmTimes:
     """Choose the censorings between two printed days so that the second number is met, as Guyot and others."""
     walk, end = _Walk(n), float(time[-1])
     starts = sorted({0.0, *(day for day in printed if day < end)})
@@ -326,10 +324,10 @@ def _by_numbers_at_risk(
     ]
     walk = min(last, key=lambda choice: abs(choice.deaths - (events or 0)))
     walk.censor(np.full(walk.left, end), starts[-1], end)
-    return _follow_up(walk.rows)
+    return _in_order(walk.rows)
 
 
-def _by_accrual(time: Floats, survival: Floats, n: int, accrual: float) -> FollowUp:
+def _by_accrual(time: Floats, survival: Floats, n: int, accrual: float) -> ArmTimes:
     """Let nobody be censored before a share of the curve's length, then evenly, so that nobody is left at its end."""
     walk, end = _Walk(n), float(time[-1])
     followed = np.clip((end - time) / (end * (1 - accrual)), 0, 1) if accrual < 1 else (time < end).astype(float)
@@ -343,4 +341,4 @@ def _by_accrual(time: Floats, survival: Floats, n: int, accrual: float) -> Follo
         walk.die(day, start, float(survival[k]))
     # Those who are left at the last click are followed to the end of the curve.
     walk.censor(np.full(walk.left, end), 0.0, end)
-    return _follow_up(walk.rows)
+    return _in_order(walk.rows)

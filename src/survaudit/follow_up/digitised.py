@@ -124,11 +124,9 @@ def _impossible(t: Floats, s: Floats, time_error: float, survival_error: float) 
             found.append((i, f"found {day:g}, {share:g}, expected finite numbers; click it again"))
         elif day < -_SLIP * time_error:
             found.append((i, f"found a time of {day:g}, expected none before 0; check the origin of the axis"))
-        elif share > 1 + _SLIP * survival_error:
+        elif not -_SLIP * survival_error <= share <= 1 + _SLIP * survival_error:
             remedy = "divide per cents by 100, or check the axis"
             found.append((i, f"found a survival of {share:g}, expected a share from 0 to 1; {remedy}"))
-        elif share < -_SLIP * survival_error:
-            found.append((i, f"found a survival of {share:g}, expected a share from 0 to 1; check the axis"))
     return found
 
 
@@ -141,40 +139,6 @@ def _rises(t: Floats, s: Floats, time_error: float, survival_error: float) -> li
         if share > lowest + _SLIP * survival_error + 1e-9 and len(before):
             found.append((i, f"found {share:g} after {lowest:g}, expected no rise; remove the click that slipped"))
     return found
-
-
-def _table(path: Path | str, value: str) -> tuple[list[int], Floats, Floats, str]:
-    """Return lines, times, values and unit of a file with the header ``time_<unit>,<value>``."""
-    name = Path(path).name
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceFileError(
-            f"{path}: found no readable text ({error}), expected a CSV file; check the path"
-        ) from error
-    header, *rows = list(csv.reader(text.splitlines())) or [[]]
-    names = [cell.strip() for cell in header]
-    units = {f"time_{unit}": unit for unit in DAYS}
-    if len(names) != 2 or names[0] not in units or names[1] != value:
-        expected = " or ".join(f"{column},{value}" for column in units)
-        raise InputError(f"{name}: line 1: found {','.join(names)!r}, expected {expected}; name the unit in the header")
-    lines, numbers, problems = [], [], []
-    for line, row in enumerate(rows, start=2):
-        if not any(cell.strip() for cell in row):
-            continue
-        try:
-            first, second = map(float, row)
-        except ValueError:
-            problems.append(f"line {line}: found {','.join(row)!r}, expected two numbers; correct it")
-            continue
-        lines.append(line)
-        numbers.append((first, second))
-    if problems:
-        raise InputError(f"{name}: " + "; ".join(problems))
-    if not numbers:
-        raise InputError(f"{name}: found no line below the header, expected one a point; fill the file")
-    columns = np.array(numbers)
-    return lines, columns[:, 0], columns[:, 1], units[names[0]]
 
 
 def read_clicks(path: Path | str, *, time_error: float | None = None, survival_error: float = 0.005) -> Clicks:
@@ -207,54 +171,35 @@ def read_clicks(path: Path | str, *, time_error: float | None = None, survival_e
     ...     read_clicks(path).to_frame().values.tolist()
     [[0.0, 1.0], [365.25, 1.0], [365.25, 0.8]]
     """
-    lines, time, survival, unit = _table(path, "survival")
+    name = Path(path).name
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceFileError(
+            f"{path}: found no readable text ({error}), expected a CSV file; check the path"
+        ) from error
+    header, *rows = list(csv.reader(text.splitlines())) or [[]]
+    units = {f"time_{unit},survival": unit for unit in DAYS}
+    if (found := ",".join(cell.strip() for cell in header)) not in units:
+        raise InputError(f"{name}: line 1: found {found!r}, expected {' or '.join(units)}; name the unit in the header")
+    filled = [(line, row) for line, row in enumerate(rows, start=2) if any(cell.strip() for cell in row)]
+    points, problems = [], []
+    for line, row in filled:
+        try:
+            time, survival = map(float, row)
+            points.append((time, survival))
+        except ValueError:
+            problems.append(f"line {line}: found {','.join(row)!r}, expected two numbers; correct it")
+    if problems:
+        raise InputError(f"{name}: " + "; ".join(problems))
     return check_clicks(
-        time,
-        survival,
-        unit=unit,
+        *np.array(points).reshape(-1, 2).T,
+        unit=units[found],
         time_error=time_error,
         survival_error=survival_error,
-        source=Path(path).name,
-        lines=lines,
+        source=name,
+        lines=[line for line, _ in filled],
     )
-
-
-def read_at_risk(path: Path | str) -> dict[float, int]:
-    """Read the printed numbers at risk of one arm, ``time_days,at_risk`` (or months, years), as count by day.
-
-    Parameters
-    ----------
-    path : path
-        A CSV file in UTF-8.
-
-    Returns
-    -------
-    dict of float to int
-        By day, whatever the unit of the file.
-
-    Raises
-    ------
-    SourceFileError, InputError
-        As in ``read_clicks``; or if a number is no count, a time is negative or comes twice.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     path = Path(folder) / "arm.csv"
-    ...     pd.DataFrame({"time_months": [0, 12], "at_risk": [5, 4]}).to_csv(path, index=False)
-    ...     read_at_risk(path)
-    {0.0: 5, 365.25: 4}
-    """
-    lines, time, counts, unit = _table(path, "at_risk")
-    problems = [
-        f"line {line}: found {day:g}, {count:g}, expected a time from 0 on, once, and a whole number; correct it"
-        for i, (line, day, count) in enumerate(zip(lines, time, counts, strict=True))
-        if not (np.isfinite(day) and day >= 0 and count >= 0 and count == np.floor(count)) or day in time[:i]
-    ]
-    if problems:
-        raise InputError(f"{Path(path).name}: " + "; ".join(problems))
-    return {float(day * DAYS[unit]): int(count) for day, count in zip(time, counts, strict=True)}
 
 
 def click(

@@ -1,135 +1,111 @@
-"""Whether times read off a published curve fit the intervals of the tables, and whose each of them could be.
+"""Whose the times read off a curve could be: whether they fit the tables, and which patients each could belong to.
 
-Reconstructed times belong to nobody. The intervals of the tables allow many ways of giving them to patients,
-which are counted here, and none is the truth.
+Reconstructed times come without names. The tables leave an interval for each patient, and every time needs a
+patient of its own, so that a time may be barred from a patient whose interval it meets.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import factorial, prod
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components, maximum_bipartite_matching
 
 from survaudit.cohort.endpoints import EVENT_KNOWN, Interval
 from survaudit.errors import InputError
+from survaudit.follow_up.decoding import ArmTimes
 from survaudit.follow_up.reconstruct import Reconstruction
-
-LARGEST_ARM = 12
 
 
 @dataclass(frozen=True, eq=False)
-class Matchings:
-    """All the ways in which reconstructed times can be given to patients.
+class PossiblePatients:
+    """The patients to whom each reconstructed time of an arm could belong.
 
     Attributes
     ----------
-    arm, endpoint : str
     reconstruction : Reconstruction
     patients : tuple of int
+    meets : array of bool, shape (n, n)
+        Whether a time (row) by itself agrees with a patient's (column) interval.
     possible : array of bool, shape (n, n)
-        Whether a time (row) can be a patient's (column).
-    count : int
-        Feasible ways; those that only exchange equal times count once.
-    convention : str
-        When a time can be a patient's.
+        Whether, besides, every other time then still finds a patient of its own.
+    n_fitting : int
+        How many of the reconstruction's alternatives fit the intervals.
     """
 
-    arm: str
-    endpoint: str
     reconstruction: Reconstruction
     patients: tuple[int, ...]
+    meets: NDArray[np.bool_]
     possible: NDArray[np.bool_]
-    count: int
+    n_fitting: int
     convention: str = (
         "an event fits where its days meet (L, R]; a censoring where it is not before L and no event is known"
     )
 
+    @property
+    def fits(self) -> bool:
+        """Return whether all times together fit the intervals."""
+        return bool(self.possible.any())
+
     def to_frame(self) -> pd.DataFrame:
-        """Return the share of feasible ways in which each time (row) is each patient's (column)."""
-        n = len(self.patients)
-        whole = _permanent(self.possible)
-        shares = np.zeros((n, n))
-        for row, column in zip(*np.nonzero(self.possible), strict=True):
-            rest = np.delete(np.delete(self.possible, row, axis=0), column, axis=1)
-            shares[row, column] = _permanent(rest) / whole if whole else 0.0
-        times = pd.Index(self.reconstruction.follow_up.time_days, name="time_days")
-        return pd.DataFrame(shares, index=times, columns=pd.Index(self.patients, name="patient"))
-
-    def draw(self, rng: np.random.Generator) -> pd.DataFrame:
-        """Return one feasible way, each being equally likely.
-
-        Returns
-        -------
-        pandas.DataFrame
-            ``possible_patient``, ``time_days``, ``event``, in the order of patients. The name of the
-            column says that it is no link: ``require_links`` refuses it.
-
-        Raises
-        ------
-        InputError
-            If no way is feasible.
-        """
-        if not self.count:
-            raise InputError(
-                f"{self.arm} {self.endpoint}: found no feasible matching to draw from; see why in possible"
-            )
-        free, left = list(range(len(self.patients))), self.possible
-        owners = []
-        for _ in self.patients:
-            ways = np.array([_permanent(np.delete(left[1:], k, axis=1)) * int(left[0, k]) for k in range(len(free))])
-            k = int(rng.choice(len(free), p=(ways / ways.sum()).astype(float)))
-            owners.append(self.patients[free.pop(k)])
-            left = np.delete(left[1:], k, axis=1)
+        """Return one row a time: day, event, whom its interval allows, and to whom it could belong."""
         follow_up = self.reconstruction.follow_up
-        drawn = {"possible_patient": owners, "time_days": follow_up.time_days, "event": follow_up.event}
-        return pd.DataFrame(drawn).sort_values("possible_patient", ignore_index=True)
+        return pd.DataFrame(
+            {
+                "time_days": follow_up.time_days,
+                "event": follow_up.event,
+                "meets": [self._named(row) for row in self.meets],
+                "could_be": [self._named(row) for row in self.possible],
+                "n_patients": self.possible.sum(axis=1),
+            }
+        )
+
+    def _named(self, chosen: NDArray[np.bool_]) -> str:
+        return ", ".join(str(patient) for patient, one in zip(self.patients, chosen, strict=True) if one)
 
 
-def matchings(reconstruction: Reconstruction, intervals: Sequence[Interval]) -> Matchings:
-    """Count in how many ways the times of an arm can belong to its patients.
+def possible_patients(reconstruction: Reconstruction, intervals: Sequence[Interval]) -> PossiblePatients:
+    """Return whether the times of an arm fit its patients' intervals, and whose each time could be.
 
-    An event fits a patient if its days, from earliest to latest, meet the patient's interval (L, R]. A
-    censoring fits if it can come on L or later, and if the tables know of no event. The ways are counted
-    exactly, as the permanent of the table of what fits.
+    A way to give every time a patient of its own is a perfect matching (Hall, 1935). Given one, a time can
+    belong to another patient if a closed chain of exchanges leads there and back, which holds within the
+    strongly connected parts of the graph (Dulmage and Mendelsohn, 1958).
 
     Parameters
     ----------
     reconstruction : Reconstruction
-        Of at most 12 patients.
+        Its times are those of ``follow_up``; the alternatives are only counted.
     intervals : sequence of Interval
         Of the same arm and endpoint, as many as there are times.
 
     Returns
     -------
-    Matchings
+    PossiblePatients
+        Nothing is possible if the times do not fit.
 
     Raises
     ------
     InputError
-        If arms, endpoints or numbers differ, or there are more than 12.
-
-    Notes
-    -----
-    The permanent is added up row by row over sets of columns taken, at most 2^n for n patients; Ryser's (1963)
-    inclusion and exclusion gives the same number. No fast method is to be hoped for (Valiant, 1979).
+        If arms, endpoints or numbers differ.
 
     Examples
     --------
-    Seven patients of CART2, one of whom died on day 150. Four were still alive after it, by the tables.
+    One of seven patients of CART2 died on day 150. By the tables, four were alive later.
 
     >>> from survaudit.cohort.endpoints import endpoints
     >>> from survaudit.cohort.tables import read_supplement
     >>> from survaudit.follow_up.digitised import check_clicks
     >>> from survaudit.follow_up.reconstruct import reconstruct
     >>> clicks = check_clicks([0, 150, 150, 900], [1, 1, 6 / 7, 6 / 7], time_error=0, survival_error=0.001)
-    >>> found = reconstruct(clicks, 7, arm="CART2", endpoint="OS", at_risk={900: 6})
+    >>> arm = reconstruct(clicks, 7, arm="CART2", endpoint="OS", at_risk={900: 6})
     >>> everyone = endpoints(read_supplement("data/raw").cohort)["OS"].intervals
-    >>> matchings(found, [interval for interval in everyone if interval.group == "CART2"]).count
-    3
+    >>> found = possible_patients(arm, [interval for interval in everyone if interval.group == "CART2"])
+    >>> found.fits, found.to_frame()["n_patients"].tolist()
+    (True, [3, 7, 7, 7, 7, 7, 7])
     """
     problems = []
     kinds = {(interval.group, interval.endpoint) for interval in intervals}
@@ -142,73 +118,35 @@ def matchings(reconstruction: Reconstruction, intervals: Sequence[Interval]) -> 
             f"intervals: found {len(intervals)} for {reconstruction.n} times, expected as many; "
             "check whom the curve leaves out"
         )
-    if reconstruction.n > LARGEST_ARM:
-        problems.append(f"found {reconstruction.n} times, expected at most {LARGEST_ARM}; count a smaller arm")
     if problems:
         raise InputError("; ".join(problems))
-    follow_up = reconstruction.follow_up
+    meets = _meets(reconstruction.follow_up, intervals)
+    return PossiblePatients(
+        reconstruction=reconstruction,
+        patients=tuple(interval.patient for interval in intervals),
+        meets=meets,
+        possible=_in_a_matching(meets),
+        n_fitting=sum(bool(_in_a_matching(_meets(one, intervals)).any()) for one in reconstruction.alternatives),
+    )
+
+
+def _meets(times: ArmTimes, intervals: Sequence[Interval]) -> NDArray[np.bool_]:
+    """Return whether each time (row) agrees with each patient's interval (column)."""
     left = np.array([float(interval.left.day) for interval in intervals])
     right = np.array([float(interval.right.day) for interval in intervals])
     known = np.array([interval.status == EVENT_KNOWN for interval in intervals])
-    earliest, latest = follow_up.earliest[:, None], follow_up.latest[:, None]
-    died = follow_up.event[:, None] == 1
-    possible = np.where(died, (latest > left) & (earliest <= right), (latest >= left) & ~known)
-    _, copies = np.unique(
-        np.column_stack([follow_up.time_days, follow_up.event, follow_up.earliest, follow_up.latest]),
-        axis=0,
-        return_counts=True,
-    )
-    return Matchings(
-        arm=reconstruction.arm,
-        endpoint=reconstruction.endpoint,
-        reconstruction=reconstruction,
-        patients=tuple(interval.patient for interval in intervals),
-        possible=possible,
-        count=_permanent(possible) // prod(factorial(int(copy)) for copy in copies),
-    )
+    earliest, latest = times.earliest[:, None], times.latest[:, None]
+    event = times.event[:, None] == 1
+    return np.where(event, (latest > left) & (earliest <= right), (latest >= left) & ~known)
 
 
-def _permanent(possible: NDArray[np.bool_]) -> int:
-    """Return in how many ways each row can have a column of its own: row by row, over sets of columns taken."""
-    ways = {0: 1}
-    for row in possible:
-        columns = [1 << int(column) for column in np.flatnonzero(row)]
-        grown: dict[int, int] = {}
-        for taken, count in ways.items():
-            for column in columns:
-                if not taken & column:
-                    grown[taken | column] = grown.get(taken | column, 0) + count
-        ways = grown
-    return sum(ways.values())
-
-
-def require_links(follow_up: pd.DataFrame | Reconstruction, figure: str = "the figure of the MRD cut-point") -> None:
-    """Refuse a figure that needs each patient's own time, where times belong to nobody.
-
-    Parameters
-    ----------
-    follow_up : DataFrame or Reconstruction
-        A frame must have a column ``patient`` that names each patient once.
-    figure : str
-        What was asked for.
-
-    Raises
-    ------
-    InputError
-        Always for a reconstruction, or a matching drawn from one; and for a frame whose ``patient``
-        is absent, missing somewhere, or names one twice.
-
-    Examples
-    --------
-    >>> require_links(pd.DataFrame({"time_days": [90.0], "event": [1]}))
-    Traceback (most recent call last):
-    ...
-    survaudit.errors.InputError: the figure of the MRD cut-point: found times without patients, expected a column ...
-    """
-    if isinstance(follow_up, Reconstruction) or "patient" not in follow_up:
-        raise InputError(
-            f"{figure}: found times without patients, expected a column `patient`; reconstructed times belong to "
-            "nobody, so that no MRD goes with any of them, and a matching drawn is one of many: give each patient's own"
-        )
-    if follow_up["patient"].isna().any() or follow_up["patient"].duplicated().any():
-        raise InputError(f"{figure}: found a patient missing or named twice, expected each once; correct the column")
+def _in_a_matching(meets: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which pairs stand in at least one perfect matching; none if there is no such matching."""
+    owner = maximum_bipartite_matching(csr_array(meets), perm_type="column")
+    if (owner < 0).any():
+        return np.zeros_like(meets)
+    # From a time to the owner of a patient whom it meets: on a closed chain, everyone takes the next one's patient.
+    chain = meets[:, owner]
+    part = connected_components(csr_array(chain), connection="strong")[1]
+    together: NDArray[np.bool_] = part[:, None] == part[np.argsort(owner)]
+    return meets & together

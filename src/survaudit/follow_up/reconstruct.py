@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from survaudit.errors import InputError
-from survaudit.follow_up.decoding import DECODED, EVENLY, FollowUp, decode_steps, guyot
+from survaudit.follow_up.decoding import DECODED, EVENLY, ArmTimes, decode_steps, guyot
 from survaudit.follow_up.digitised import NEAR, Clicks
 from survaudit.survival.curves import Floats, KaplanMeier, kaplan_meier
 
@@ -32,8 +32,8 @@ class Reconstruction:
     Attributes
     ----------
     arm, endpoint : str
-    follow_up : FollowUp
-    alternatives : tuple of FollowUp
+    follow_up : ArmTimes
+    alternatives : tuple of ArmTimes
         All decodings within the click error, best first, ``follow_up`` among them; at most 200 are kept. In
         a larger arm without numbers at risk: with censoring from the first day, and only on the last.
     n_decodings : int
@@ -51,8 +51,8 @@ class Reconstruction:
 
     arm: str
     endpoint: str
-    follow_up: FollowUp
-    alternatives: tuple[FollowUp, ...]
+    follow_up: ArmTimes
+    alternatives: tuple[ArmTimes, ...]
     n_decodings: int
     complete: bool
     max_distance: float
@@ -88,26 +88,14 @@ class Reconstruction:
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a patient without identity: ``arm``, ``endpoint``, ``time_days``, ``event``."""
-        return pd.DataFrame(
-            {
-                "arm": self.arm,
-                "endpoint": self.endpoint,
-                "time_days": self.follow_up.time_days,
-                "event": self.follow_up.event,
-            }
-        )
+        columns = {"time_days": self.follow_up.time_days, "event": self.follow_up.event}
+        return pd.DataFrame({"arm": self.arm, "endpoint": self.endpoint, **columns})
 
     def report(self) -> pd.DataFrame:
         """Return what the result rests on and how well it fits, as one row."""
         low, high = self.events_range
         off = (self.at_risk["reconstructed"] - self.at_risk["printed"]).abs()
-        row = {
-            "arm": self.arm,
-            "endpoint": self.endpoint,
-            "kind": self.kind,
-            "method": self.method,
-            "convention": self.convention,
-            "n": self.n,
+        row = {name: getattr(self, name) for name in ("arm", "endpoint", "kind", "method", "convention", "n")} | {
             "events": self.n_events,
             "events_printed": self.events_printed,
             "events_low": low,
@@ -186,14 +174,10 @@ def reconstruct(
         method, convention, alternatives = guyot(clicks, n, printed, events)
         total, complete = 0, True
     chosen = alternatives[0]
-    far = _distances(clicks, chosen)
     curve = kaplan_meier(chosen.time_days, chosen.event)
-    days = list(printed)
-    compared = {
-        "time_days": days,
-        "printed": list(printed.values()),
-        "reconstructed": curve.at_risk_at(np.array(days, float)),
-    }
+    far = _distances(clicks, curve)
+    days, counts = list(printed), list(printed.values())
+    seen = curve.at_risk_at(np.array(days, float))
     return Reconstruction(
         arm=arm,
         endpoint=endpoint,
@@ -203,7 +187,7 @@ def reconstruct(
         complete=complete,
         max_distance=float(far.max()),
         rms_distance=float(np.sqrt(np.mean(far**2))),
-        at_risk=pd.DataFrame(compared),
+        at_risk=pd.DataFrame({"time_days": days, "printed": counts, "reconstructed": seen}),
         events_printed=events,
         clicks=clicks,
         method=method,
@@ -232,9 +216,8 @@ def _check_printed(clicks: Clicks, n: int, at_risk: Mapping[float, int], events:
     return printed
 
 
-def _distances(clicks: Clicks, found: FollowUp) -> Floats:
+def _distances(clicks: Clicks, curve: KaplanMeier) -> Floats:
     """Return how far each click is from the curve, at the best day within four of its errors in time."""
-    curve = kaplan_meier(found.time_days, found.event)
     times, survival = np.append(0.0, curve.times), np.append(1.0, curve.survival)
     near = 2 * NEAR * clicks.time_error
 
@@ -247,5 +230,4 @@ def _distances(clicks: Clicks, found: FollowUp) -> Floats:
     if near == 0:
         return np.abs(clicks.survival - inside)
     levels = np.where((survival >= lowest[:, None]) & (survival <= highest[:, None]), survival, np.inf)
-    far: Floats = np.min(np.abs(clicks.survival[:, None] - levels), axis=1)
-    return far
+    return np.asarray(np.min(np.abs(clicks.survival[:, None] - levels), axis=1))

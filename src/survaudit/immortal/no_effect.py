@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations
-from math import factorial
 
 import numpy as np
 import pandas as pd
@@ -502,38 +501,3 @@ def subsets(factors: Sequence[str]) -> list[tuple[str, ...]]:
     [(), ('a',), ('b',), ('a', 'b')]
     """
     return list(chain.from_iterable(combinations(factors, size) for size in range(len(factors) + 1)))
-
-
-def shares(rates: pd.Series, factors: Sequence[str]) -> pd.Series:
-    """Divide a rate among its factors: what each adds, averaged over the orders in which they can come (Shapley, 1953).
-
-    What a factor adds depends on which are there already; the average treats all alike, and the shares sum to the
-    rate with all factors minus the rate with none.
-
-    Parameters
-    ----------
-    rates : pandas.Series
-        Rejection rates by combination, indexed as ``decompose`` names them.
-    factors : sequence of str
-
-    Returns
-    -------
-    pandas.Series
-        By factor.
-
-    Examples
-    --------
-    >>> shares(pd.Series({"": 0.05, "a": 0.15, "b": 0.05, "a + b": 0.25}), ["a", "b"]).round(3).to_dict()
-    {'a': 0.15, 'b': 0.05}
-    """
-    k = len(factors)
-    found = {}
-    for factor in factors:
-        others = [name for name in factors if name != factor]
-        total = 0.0
-        for held in subsets(others):
-            joined = [name for name in factors if name in held or name == factor]
-            weight = factorial(len(held)) * factorial(k - len(held) - 1) / factorial(k)
-            total += weight * (rates[" + ".join(joined)] - rates[" + ".join(held)])
-        found[factor] = total
-    return pd.Series(found, name="share")

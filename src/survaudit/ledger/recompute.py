@@ -252,11 +252,6 @@ def neurotoxicity(_: Claim, evidence: Evidence) -> Finding:
     return Finding({}, {"n_columns": len(columns)}, Verdict.OPEN if columns else Verdict.NOT_DERIVABLE)
 
 
-def follow_up_statement(_: Claim, __: Evidence) -> Finding:
-    """Leave a median, a survival or a P that someone added to the register open: the tables date no event."""
-    return Finding(verdict=Verdict.NOT_DERIVABLE)
-
-
 # What the tables themselves leave in doubt. No number of the paper is at stake in these rows, but
 # every analysis of the tables has to decide them.
 
@@ -363,7 +358,6 @@ RECOMPUTATIONS: dict[str, Callable[[Claim, Evidence], Finding]] = {
         mrd_p_value,
         mrd_p_selection,
         neurotoxicity,
-        follow_up_statement,
         fixed_dose,
         blasts_unit,
         blasts_against_mrd,

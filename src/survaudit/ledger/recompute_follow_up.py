@@ -17,10 +17,8 @@ from survaudit.cohort.panels import PANELS
 from survaudit.cutpoint.scan import scan_one
 from survaudit.errors import ClaimError
 from survaudit.follow_up.complete import FollowUp
-from survaudit.follow_up.digitised import DAYS
 from survaudit.ledger.claims import Claim, Verdict, compare
 from survaudit.ledger.recompute import RECOMPUTATIONS, Evidence, Finding
-from survaudit.ledger.statements import LOG_RANK_P, MEDIAN, UNITS, read_statement
 from survaudit.survival.curves import kaplan_meier, log_rank
 
 
@@ -51,7 +49,7 @@ def mrd_cut_point(claim: Claim, evidence: Evidence) -> Finding:
         # The same split has two names: the largest value that is low, and the smallest that is high.
         above = float(cohort["mrd_percent"][cohort["mrd_percent"] > best.cut].min())
         values |= {f"{endpoint.lower()}_low": best.cut, f"{endpoint.lower()}_high": above}
-        ties = f", and {len(best.tied_cuts) - 1} more cuts tie with it" if best.tied else ""
+        ties = f", and {len(best.tied_cuts) - 1} more cuts tie with it" if len(best.tied_cuts) > 1 else ""
         sides = f"{best.n_low} against {best.n_high}, chi-square {best.chi2:.2f}{ties}"
         told.append(f"by {endpoint} ({len(cohort)} patients) {sides}")
     facts = {**RECOMPUTATIONS["mrd_cut_point"](claim, evidence).facts, "told": "; ".join(told)}
@@ -67,31 +65,6 @@ def mrd_chi_square(claim: Claim, evidence: Evidence) -> Finding:
         for side, high in (("low", mrd > cut), ("high", mrd >= cut)):
             values[f"{endpoint.lower()}_{side}"] = log_rank(cohort["time_days"], cohort["event"], high).chi2
     return Finding(values, {}, _mildest(claim.printed["chi_square"], values))
-
-
-def follow_up_statement(claim: Claim, evidence: Evidence) -> Finding:
-    """Compute a median, a survival or a P that someone added to the register."""
-    said = read_statement(claim)
-    rows = _follow_up(evidence).endpoint(said.endpoint)
-    rows = rows[rows["group"].isin(said.groups)]
-    if said.says == LOG_RANK_P:
-        value = log_rank(rows["time_days"], rows["event"], rows["group"]).p
-    else:
-        curve = kaplan_meier(rows["time_days"], rows["event"])
-        if said.says == MEDIAN:
-            value = math.inf if math.isnan(curve.median) else curve.median / DAYS["months"]
-        else:
-            value = 100 * float(curve.survival_at([said.months * DAYS["months"]])[0])
-    known = {"value": value} if math.isfinite(value) else {}
-    shown = (
-        f"{value:.4g} {UNITS[said.says]}".strip() if known else "not reached" if value > 0 else "not observed so long"
-    )
-    facts = {"told": f"{said.says}, {said.endpoint}, {' against '.join(said.groups)}: {shown}"}
-    if math.isnan(value):
-        return Finding(known, facts, Verdict.NOT_DERIVABLE)
-    if known and "value" in claim.printed:
-        return Finding(known, facts)
-    return Finding(known, facts, Verdict.REPRODUCED if said.agrees(value) else Verdict.CONTRADICTED)
 
 
 def _follow_up(evidence: Evidence) -> FollowUp:
@@ -113,5 +86,5 @@ def _mildest(printed: str, values: dict[str, float]) -> Verdict:
 
 
 WITH_FOLLOW_UP: dict[str, Callable[[Claim, Evidence], Finding]] = {
-    function.__name__: function for function in (survival_panel, mrd_cut_point, mrd_chi_square, follow_up_statement)
+    function.__name__: function for function in (survival_panel, mrd_cut_point, mrd_chi_square)
 }
