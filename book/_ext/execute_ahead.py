@@ -1,4 +1,4 @@
-"""Execute the notebooks side by side, before Sphinx reads its pages one after another.
+"""For whoever builds the book: executes the notebooks side by side, and names the cell that failed.
 
 myst-nb executes a notebook when it comes to its page. Here every notebook that its cache lacks is
 executed first, as many at once as there are processors, into the same cache; so myst-nb finds them all
