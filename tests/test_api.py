@@ -1,96 +1,109 @@
-"""The page that is written from the docstrings of the module."""
+"""What every docstring of the module must have, and the page on the module."""
 
 from __future__ import annotations
 
 import ast
-import importlib
 import inspect
 import re
 import tomllib
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass
 from doctest import DocTestParser
 from pathlib import Path
 
 import pytest
-from api_reference import MARK, Item, as_markdown, item_page, listed_files, public_items, reference, sections
 from bs4 import BeautifulSoup
+
+import survaudit
 
 PROJECT = Path(__file__).resolve().parents[1]
 SOURCE = PROJECT / "src" / "survaudit"
 FILES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py") if not path.name.startswith("__"))
 PUBLIC = [name for name in FILES if not Path(name).name.startswith("_")]
+SECTIONS = {"", "Parameters", "Attributes", "Returns", "Yields", "Raises", "Notes", "Examples"}
+
+
+@dataclass(frozen=True)
+class Item:
+    """A public function or class, and where it stands."""
+
+    file: str
+    node: ast.FunctionDef | ast.ClassDef
+
+
+def public_items(file: str, source: str) -> list[Item]:
+    nodes = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    return [Item(file, node) for node in nodes if not node.name.startswith("_")]
+
+
+def sections(docstring: str) -> dict[str, str]:
+    """Split a docstring at its underlined titles; what comes before the first has none."""
+    first, *parts = re.split(r"^(\w+)\n-{3,}\n", docstring, flags=re.MULTILINE)
+    return {"": first.strip()} | dict(zip(parts[::2], parts[1::2], strict=True))
+
+
 ITEMS = [item for name in PUBLIC for item in public_items(name, (SOURCE / name).read_text())]
 
 
-@pytest.fixture(scope="module")
-def page() -> str:
-    return reference(PROJECT)
+# ------------------------------------------------------------------ the page on the module
 
 
-# ------------------------------------------------------------------ the module
+def records(annotation: object) -> Iterator[type]:
+    """Yield the classes of the module in the type that a function returns."""
+    for part in typing.get_args(annotation):
+        yield from records(part)
+    if inspect.isclass(annotation) and annotation.__module__.startswith("survaudit."):
+        yield annotation
 
 
-def test_every_file_is_on_the_page_in_the_order_of_the_list(page: str) -> None:
-    contributing = (PROJECT / "CONTRIBUTING.md").read_text()
-    figures = (name for name in FILES if name.startswith("figures/"))
-    assert sorted(listed_files(contributing, figures)) == FILES
-    shown = re.findall(r"^`survaudit/(.*)`$", page, flags=re.MULTILINE)
-    assert sorted(shown) == FILES
-    listed = [
-        line.split()[0]
-        for line in contributing.split("```")[1].splitlines()
-        if line.startswith(tuple("abcdefghijklmnopqrstuvwxyz_"))
-    ]
-    assert [name for name in shown if "/" not in name] == [name for name in listed if not name.endswith("/")]
-
-
-def test_a_list_in_another_form_is_read_as_it_stands() -> None:
-    text = "```\nerrors.py   all errors\ncohort/     the paper\n    a.py    one\nfigures/    drawing\n```"
-    assert listed_files(text, iter(["figures/z.py", "figures/b.py"])) == {
-        "errors.py": "all errors", "cohort/a.py": "one", "figures/b.py": "", "figures/z.py": "",
-    }  # fmt: skip
-
-
-def test_every_public_object_is_there_once(page: str) -> None:
-    anchors = re.findall(r"^:name: (.*)$", page, flags=re.MULTILINE)
-    assert sorted(anchors) == sorted(item.anchor for item in ITEMS)
-    assert len(anchors) == len(set(anchors)) > 150
-    assert set(re.findall(r"\]\(#([^)]*)\)", page)) <= set(anchors)
-
-
-@pytest.mark.parametrize("name", PUBLIC)
-def test_what_the_source_says_is_what_python_finds(name: str) -> None:
-    module = importlib.import_module("survaudit." + name.removesuffix(".py").replace("/", "."))
-    found = {
-        each for each, value in vars(module).items()
-        if (inspect.isfunction(value) or inspect.isclass(value)) and value.__module__ == module.__name__
-        and not each.startswith("_")
-    }  # fmt: skip
-    assert {item.node.name for item in ITEMS if item.file == name} >= found
-
-
-@pytest.mark.parametrize("item", ITEMS, ids=lambda item: f"{item.file}:{item.node.name}")
-def test_every_docstring_is_complete(item: Item) -> None:
-    found = sections(inspect.cleandoc(ast.get_docstring(item.node) or ""))
-    assert found[""]
-    described = {
-        name.strip("* ")
-        for head in re.findall(r"^(\S.*)$", found.get("Parameters", ""), flags=re.MULTILINE)
-        for name in head.split(" : ")[0].split(",")
+def test_the_page_has_every_public_name_and_every_record_that_one_returns(site: Path) -> None:
+    soup = BeautifulSoup((site / "book" / "api.html").read_text(), "html.parser")
+    places = {tag["id"] for tag in soup.find_all(id=True)}
+    public = [getattr(survaudit, name) for name in survaudit.__all__]
+    returned = {
+        record
+        for each in public
+        if inspect.isfunction(each)
+        for record in records(typing.get_type_hints(each)["return"])
     }
-    if described and isinstance(item.node, ast.FunctionDef):
-        arguments = item.node.args
-        names = {each.arg for each in (*arguments.args, *arguments.kwonlyargs)}
-        names |= {each.arg for each in (arguments.vararg, arguments.kwarg) if each}
-        assert described <= names
-    if "Examples" in found:
-        assert DocTestParser().get_examples(found["Examples"])
+    assert len(returned) > 20
+    assert {f"survaudit.{name}" for name in survaudit.__all__} <= places
+    assert {f"{each.__module__}.{each.__name__}" for each in returned} <= places
 
 
-def test_examples_run_as_tests(page: str) -> None:
+def test_every_file_is_in_the_list_of_files() -> None:
+    listed, folder = set(), ""
+    for line in (PROJECT / "CONTRIBUTING.md").read_text().split("```")[1].strip().splitlines():
+        name = line.split()[0]
+        folder = folder if line.startswith(" ") else name if name.endswith("/") else ""
+        listed |= set() if name.endswith("/") else {folder + name}
+    assert listed == {name for name in FILES if not name.startswith("figures/")}
+
+
+def test_examples_run_as_tests() -> None:
     settings = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
     assert "src" in settings["testpaths"]
     assert "--doctest-modules" in settings["addopts"]
-    assert page.count("```pycon") == sum("Examples" in documented(item) for item in ITEMS) > len(ITEMS) / 3
+    assert sum("Examples" in documented(item) for item in ITEMS) > len(ITEMS) / 3
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_docstring_is_complete(name: str) -> None:
+    for item in (each for each in ITEMS if each.file == name):
+        found = documented(item)
+        assert found[""], place_of(item)
+        assert set(found) <= SECTIONS, place_of(item)
+        described = {
+            each.strip("* ")
+            for head in re.findall(r"^(\S.*)$", found.get("Parameters", ""), flags=re.MULTILINE)
+            for each in head.split(" : ")[0].split(",")
+        }
+        if isinstance(item.node, ast.FunctionDef):
+            given = item.node.args
+            names = {each.arg for each in (*given.args, *given.kwonlyargs, given.vararg, given.kwarg) if each}
+            assert described <= names, place_of(item)
+        assert "Examples" not in found or DocTestParser().get_examples(found["Examples"]), place_of(item)
 
 
 # ------------------------------------------------------------------ what a docstring must have
@@ -282,109 +295,3 @@ def test_a_method_names_its_source(place: str, authors: str) -> None:
     (item,) = (each for each in ITEMS if place_of(each) == place)
     text = " ".join((ast.get_docstring(item.node) or "").split())
     assert re.search(re.escape(authors) + r"[^.;]{0,60}?\b(1[6-9]|20)\d\d\b", text), text
-
-
-BARE = '''
-def _refuse(x: int) -> None:
-    raise ValueError(x)
-
-def direct(x: int) -> None:
-    """Refuse it."""
-    raise ValueError(x)
-
-def by_helper(x: int, y: int) -> int:
-    """Refuse it."""
-    return _refuse(x) or y
-
-def harmless(x: int, *, y: int) -> int:
-    """Add them.
-
-    Parameters
-    ----------
-    x, y : int
-
-    Examples
-    --------
-    >>> harmless(1, y=2)
-    3
-    """
-    return x + y
-'''
-
-
-@pytest.mark.parametrize(
-    ("rule", "expected"),
-    [
-        (lacking_raises, ["direct", "by_helper"]),
-        (lacking_parameters, ["by_helper"]),
-        (lacking_example, ["direct", "by_helper"]),
-    ],
-)
-def test_the_rules_find_what_lacks_a_section(rule, expected) -> None:
-    assert [item.node.name for item in rule(functions("bare.py", BARE), BARE)] == expected
-
-
-def test_a_method_that_raises_is_found() -> None:
-    source = 'class A:\n    """A."""\n    def f(self) -> None:\n        """F."""\n        raise ValueError\n'
-    assert methods_lacking_raises("a.py", source) == ["a.py:A.f"]
-
-
-SMALL = '''
-def f(x: int, *, why: str = "a_b") -> int:  # a comment
-    """Return *it* of `g`, or ``y``.
-
-    More <here>.
-
-    Parameters
-    ----------
-    x : {1, 2}
-        A number
-        of days.
-    why : str
-
-    Raises
-    ------
-    Wrong
-        If `x` is.
-
-    Examples
-    --------
-    >>> f(1)
-    1
-    """
-    return x
-'''
-
-
-def test_one_item_reads_as_it_was_meant() -> None:
-    (item,) = public_items("small.py", SMALL)
-    shown = item_page(item, {"g": "api-small-g", "Wrong": "api-small-class-wrong"})
-    assert shown.startswith("::::{dropdown} f: Return \\*it\\* of `g`") or "Return \\*it\\* of g, or y." in shown
-    assert '```python\ndef f(x: int, *, why: str = "a_b") -> int\n```' in shown
-    assert "More \\<here\\>." in shown
-    assert "`x` : \\{1, 2\\}\n: A number\n  of days.\n" in shown
-    assert "[`Wrong`](#api-small-class-wrong)\n: If `x` is." in shown
-    assert "```pycon\n>>> f(1)\n1\n```" in shown
-
-
-def test_prose_has_no_markup_but_literals_and_links() -> None:
-    assert (
-        as_markdown("a_b $x$ `survaudit.m.f` [z]", {"m.f": "here"}) == "a\\_b \\$x\\$ [`survaudit.m.f`](#here) \\[z\\]"
-    )
-
-
-def test_an_unknown_section_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"found the sections \['Remarks'\]"):
-        sections("A.\n\nRemarks\n-------\nB.")
-
-
-def test_the_page_has_its_mark() -> None:
-    assert (PROJECT / "book" / "api.md").read_text().count(MARK) == 1
-
-
-def test_the_built_page_has_every_object(site: Path) -> None:
-    soup = BeautifulSoup((site / "book" / "api.html").read_text(), "html.parser")
-    places = {tag["id"] for tag in soup.find_all(id=True)}
-    assert {item.anchor for item in ITEMS} <= places
-    signatures = " ".join(re.sub(r"\s+", " ", each.get_text()) for each in soup.select("details.api pre"))
-    assert all(f"{item.node.name}" in signatures for item in ITEMS)

@@ -20,7 +20,7 @@ def pages(site: Path) -> dict[Path, BeautifulSoup]:
 def written(pages: dict[Path, BeautifulSoup]) -> Iterator[tuple[Path, BeautifulSoup]]:
     """The pages that we wrote, each with its main text."""
     for path, soup in pages.items():
-        if path.name not in {"search.html", "genindex.html"}:
+        if path.name != "search.html":
             yield path, soup.find("article")
 
 

@@ -41,7 +41,7 @@ def notebook_pages(site: Path) -> list[Path]:
 
 def all_pages(site: Path) -> list[Path]:
     """Every page that was written, the home page among them."""
-    left_out = {"search.html", "genindex.html"}
+    left_out = {"search.html"}
     pages = [page for page in sorted(site.rglob("*.html")) if "_static" not in page.relative_to(site).parts]
     return [page for page in pages if page.name not in left_out]
 

@@ -54,6 +54,7 @@ extensions = ["myst_nb", "cache_key", "computed_alt", "execute_ahead", "printed"
 nb_execution_mode = "cache"
 exclude_patterns = ["_build"]
 nb_execution_raise_on_error = True
+nb_merge_streams = True
 """
 
 

@@ -1,4 +1,4 @@
-"""Key the notebook cache on all that a notebook reads, not on its cells alone.
+"""For whoever changes the module or the data: no page is served from results of an earlier state.
 
 jupyter-cache looks a notebook up by its cells. Here a change in the module, the data, the lock,
 Python or a user's follow-up must execute it again, so each state of these has a cache folder of its own.

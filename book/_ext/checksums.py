@@ -1,4 +1,4 @@
-"""Publish ``SHA256SUMS`` with the site, so that anyone can check a copy with ``sha256sum --check``."""
+"""For whoever keeps a copy: publishes ``SHA256SUMS``, so that it can be checked with ``sha256sum --check``."""
 
 from __future__ import annotations
 

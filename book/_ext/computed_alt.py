@@ -1,4 +1,4 @@
-"""Let alternative text carry computed numbers.
+"""For readers by ear: alternative texts carry computed numbers, as prose does.
 
 A glue role in the alternative text of a figure would be read out literally. Here roles of the form
 ``{glue:text}`key:.1f``` are replaced by the glued value, as they are in prose and captions.

@@ -1,4 +1,4 @@
-"""What a page gives away: every table as CSV, and the notebook that the page was made from.
+"""For readers who compute on: every table as CSV, and the notebook that a page was made from.
 
 A table carries its CSV inside its link (see ``survaudit.figures.tables``). In the finished site the
 files are laid beside the page, since a phone may refuse to save what a link holds.

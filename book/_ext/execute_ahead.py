@@ -1,4 +1,4 @@
-"""Execute the notebooks side by side, before Sphinx reads its pages one after another.
+"""For whoever builds the book: executes the notebooks side by side, and names the cell that failed.
 
 myst-nb executes a notebook when it comes to its page. Here every notebook that its cache lacks is
 executed first, as many at once as there are processors, into the same cache; so myst-nb finds them all
@@ -88,15 +88,8 @@ async def execute_missing(env: BuildEnvironment, pages: list[str]) -> list[str]:
     async def execute(page: str, notebook: NotebookNode) -> None:
         path = Path(env.doc2path(page))
         resources = {"metadata": {"path": str(path.parent)}}
-        # Times of execution would become part of the cells, by which the cache knows the notebook; and what is
-        # printed comes in one piece or in several, as the kernel is quick or slow, unless it is joined again.
-        client = NotebookClient(
-            notebook,
-            timeout=config.execution_timeout,
-            resources=resources,
-            record_timing=False,
-            coalesce_streams=True,
-        )
+        # Times of execution would become part of the cells, by which the cache knows the notebook.
+        client = NotebookClient(notebook, timeout=config.execution_timeout, resources=resources, record_timing=False)
         async with places:
             start = time.perf_counter()
             try:

@@ -1,4 +1,4 @@
-"""What a link to a page shows where it is shared: title, question and a picture, as Open Graph meta tags.
+"""For readers who are sent a link: title, question and a picture, as Open Graph meta tags.
 
 Addresses have to be complete there. Without ``html_baseurl`` nobody knows the site's, and the tags
 that need one are left out, and with them the picture.

@@ -1,4 +1,4 @@
-"""The role ``{printed}``: quotes a published number from the register, never from the keyboard.
+"""For readers who compare with the paper: the role ``{printed}`` quotes a published number from the register.
 
 ``{printed}`mrd-negative-rate.percent``` gives the number as printed; the number's name may be left
 out where a claim has only one.

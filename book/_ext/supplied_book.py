@@ -1,4 +1,4 @@
-"""The SUPPLIED book: what changes on a page when it is built with a user's follow-up.
+"""For users who bring a follow-up: what changes on a page when the book is built with theirs.
 
 It is built so when the environment names a follow-up. Every page then says so at its top. A figure whose
 cell bears the tag ``follow-up`` is SUPPLIED instead of SYNTHETIC, in caption and alternative text. And
