@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from studies.calibration import calibrate
-from survaudit.cutpoint.nulls import null_of_pattern, worst_case
+from studies.worst_case import worst_case
+from survaudit.cutpoint.nulls import null_of_pattern
 from survaudit.errors import InputError
 from survaudit.kept import Study, run_studies
 
@@ -25,6 +26,7 @@ CODE = (
     "src/survaudit/survival/curves.py",
     "studies/calibration.py",
     "studies/cutpoint.py",
+    "studies/worst_case.py",
 )
 
 

@@ -171,7 +171,6 @@ SOURCES = {
     "immortal/episodes.py:simon_makuch": "Simon and Makuch",
     "immortal/episodes.py:time_dependent_cox": "Crowley and Hu",
     "follow_up/linking.py:possible_patients": "Hall",
-    "immortal/no_effect.py:comparisons": "Mantel and Byar",
     "immortal/no_effect.py:draw_cohorts": "Fix and Neyman",
     "cutpoint/nulls.py:null_table": "Miller and Siegmund",
     "follow_up/rank_sets.py:all_rank_sets": "Mantel",

@@ -12,6 +12,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from studies.forward_worlds import Comparison, comparisons, rejections
+from studies.held_worlds import decompose, draw_within, panel_factors, windows
+from studies.no_effect import CODE, studies
 from survaudit.cohort.assumptions import Assumptions
 from survaudit.cohort.endpoints import endpoints
 from survaudit.cohort.panels import PANELS
@@ -19,18 +22,7 @@ from survaudit.cohort.tables import Supplement
 from survaudit.errors import InputError
 from survaudit.immortal import guaranteed_days as immortal_days
 from survaudit.immortal.episodes import landmark, mantel_byar, permutation_p, split_at_switch
-from survaudit.immortal.no_effect import (
-    LANDMARKS,
-    Cohorts,
-    Comparison,
-    World,
-    comparisons,
-    decompose,
-    draw_cohorts,
-    draw_within,
-    rejections,
-)
-from survaudit.immortal.no_effect_studies import BASE, CODE, GRID, RELAPSE_MEDIANS, studies, world
+from survaudit.immortal.no_effect import BASE, GRID, LANDMARKS, RELAPSE_MEDIANS, Cohorts, World, draw_cohorts, world
 from survaudit.kept import Study, code_version, read_study
 from survaudit.ledger.verdicts import Ledger
 
@@ -83,7 +75,7 @@ def test_windows_with_all_guarantees_are_the_intervals_of_the_book(supplement: S
     intervals = {name: part.to_frame().set_index("patient") for name, part in endpoints(cohort, chosen).items()}
     given = {"hsct_relapse_recorded": reading == "relapse", "cut_off": "latest"}
     for letter, panel in PANELS.items():
-        frame = immortal_days.windows(cohort, letter, immortal_days.panel_factors(letter), **given).set_index("patient")
+        frame = windows(cohort, letter, panel_factors(letter), **given).set_index("patient")
         expected, arms = intervals[panel.endpoint].loc[frame.index], panel.groups
         assert set(frame["group"]) == set(arms)
         assert frame["low"].tolist() == expected["left_days"].tolist()
@@ -93,7 +85,7 @@ def test_windows_with_all_guarantees_are_the_intervals_of_the_book(supplement: S
 
 def test_without_guarantees_every_window_is_the_same(supplement: Supplement) -> None:
     for panel in PANELS:
-        frame = immortal_days.windows(supplement.cohort, panel, ())
+        frame = windows(supplement.cohort, panel, ())
         assert frame["low"].nunique() == 1
         assert np.isinf(frame["high"]).all()
 

@@ -14,8 +14,9 @@ from lifelines.statistics import logrank_test
 from scipy import stats
 
 from studies.calibration import calibrate
-from survaudit.cutpoint._kernels import null_maxima, risk_tables, split_attains
-from survaudit.cutpoint.nulls import chi2_of_p, null_of_pattern, null_table, worst_case
+from studies.worst_case import split_attains, worst_case
+from survaudit.cutpoint._kernels import null_maxima, risk_tables
+from survaudit.cutpoint.nulls import chi2_of_p, null_of_pattern, null_table
 from survaudit.cutpoint.scan import LOG_RANK, PERMUTATION_VARIANCE, scan_one
 from survaudit.cutpoint.stability import _halve, bootstrap_cuts, split_samples
 from survaudit.errors import InputError

@@ -333,31 +333,3 @@ def null_maxima(orders: IntArray, events: IntArray, starts: IntArray, min_groups
         for g in range(min_groups.size):
             out[b, g] = largest_chi2(low, sizes[min_groups[g] - 1 : n - min_groups[g]])
     return out
-
-
-@compiled
-def split_attains(level: IntArray, event: IntArray, table: FloatArray, size: int, bounds: tuple[float, float]) -> bool:
-    """Return whether some group of `size` patients has a log-rank chi-square within the bounds.
-
-    All groups are tried, so `size` should be small; patients are in the order of time.
-    """
-    n = level.size
-    chosen = np.arange(size)
-    while True:
-        excess, variance = 0.0, 0.0
-        for i in range(size):
-            own = chosen[i]
-            excess += event[own] - table[level[own], 1]
-            # In the order of time the earlier of two patients has the smaller W.
-            inside = table[level[own], 0] * (2.0 * (size - 1 - i) + 1.0)
-            variance += table[level[own], 2] - inside
-        if variance > 0.0 and bounds[0] <= excess * excess / variance <= bounds[1]:
-            return True
-        place = size - 1
-        while place >= 0 and chosen[place] == n - size + place:
-            place -= 1
-        if place < 0:
-            return False
-        chosen[place] += 1
-        for i in range(place + 1, size):
-            chosen[i] = chosen[i - 1] + 1

@@ -22,7 +22,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from survaudit.cutpoint._kernels import FloatArray, IntArray, null_maxima, risk_tables, split_attains
+from survaudit.cutpoint._kernels import FloatArray, IntArray, null_maxima
 from survaudit.cutpoint._ranked import count_argument, rank_cohort
 from survaudit.cutpoint._replicates import in_blocks, permutations
 from survaudit.cutpoint.scan import LOG_RANK, TIE_TOLERANCE, CutRules
@@ -73,28 +73,6 @@ class NullTable:
     def to_frame(self) -> pd.DataFrame:
         """Return one row per combination."""
         return pd.DataFrame([vars(row) for row in self.rows])
-
-
-@dataclass(frozen=True)
-class WorstCase:
-    """The pattern of events, among those searched, that makes a chi-square look most surprising.
-
-    Attributes
-    ----------
-    event : tuple of int
-        Events and censorings in the order of time.
-    time_rank : tuple of int
-        Equal numbers are tied times.
-    share : NullShare
-        Estimated with cohorts of its own, since the search picks patterns that were lucky in it.
-    patterns : int
-        How many patterns were tried; a search proves no minimum.
-    """
-
-    event: tuple[int, ...]
-    time_rank: tuple[int, ...]
-    share: NullShare
-    patterns: int
 
 
 # Events in the order of time (None: at random), and where each distinct time begins.
@@ -229,78 +207,6 @@ def chi2_of_p(p: float) -> float:
     return float(stats.chi2.isf(p, 1))
 
 
-def worst_case(
-    chi2: float,
-    *,
-    events: int,
-    rng: np.random.Generator,
-    n: int = 28,
-    n_high: int | None = None,
-    rounding: float = 0.005,
-    ties: bool = True,
-    starts: int = 6,
-    steps: int = 150,
-    **settings: Any,
-) -> WorstCase:
-    """Search for the pattern of events and ties under which a chi-square is most surprising.
-
-    Parameters
-    ----------
-    chi2, rng, n
-        As in `null_table`.
-    events : int
-        Number of events, which the search keeps.
-    n_high : int, optional
-        Patients on one side of a published cut: only patterns are admitted under which some group of that
-        size has the chi-square.  Without it the search may end where no cut can reach it, with a share of 0.
-    rounding : float
-        Half a unit of the last digit of `chi2` as printed.
-    ties : bool
-        Whether tied times may be tried.
-    starts, steps : int
-        Random beginnings, and changes tried from each: an event and a censoring exchanged, or a tie made or
-        broken.
-    **settings
-        Fields of `survaudit.cutpoint.scan.CutRules`; `replicates` (usually 20,000) are of the final estimate.
-
-    Returns
-    -------
-    WorstCase
-        The best pattern found; a search is no proof that there is none below it.
-
-    Raises
-    ------
-    InputError
-        If a number is out of its range.
-
-    Examples
-    --------
-    >>> worst = worst_case(5.59, events=4, rng=np.random.default_rng(1), starts=1, steps=5, replicates=500)
-    >>> sum(worst.event), worst.patterns
-    (4, 6)
-    """
-    rules = CutRules(**{"replicates": _USUAL, **settings})
-    group = least_groups(n, (rules.min_group,))
-    if not 1 <= count_argument("events", events, least=1) <= n:
-        raise InputError(f"events: found {events}, expected at most n={n}")
-    count_argument("starts", starts, least=1)
-    split = None if n_high is None else (n_high, (chi2 - rounding, chi2 + rounding))
-    work = partial(_search, chi2, np.repeat([1, 0], [events, n - events]), group, split, ties)
-    work = partial(work, count_argument("steps", steps, least=0))
-    found = in_blocks(work, starts, rng, block=1, n_jobs=rules.n_jobs)
-    share, event, new_time = min(found, key=lambda result: result[0])
-    if share > 1:
-        raise InputError(
-            f"n_high={n_high}: no pattern with {events} events was found under which {n_high} of {n} "
-            f"patients have a chi-square of {chi2}; allow more steps or starts"
-        )
-    pattern = event, np.flatnonzero(new_time)
-    settings = {"replicates": rules.replicates, "n_jobs": rules.n_jobs}
-    (row,) = _shares(chi2, nan, pattern, (rules.min_group,), rng, settings)
-    time_rank = np.cumsum(new_time) - 1
-    return WorstCase(tuple(event.tolist()), tuple(time_rank.tolist()), row, starts * (steps + 1))
-
-
 def least_groups(n: int, min_groups: Sequence[int]) -> IntArray:
     """Check the cohort's size and the least groups.
 
@@ -375,44 +281,3 @@ def _reached(maxima: FloatArray, chi2: float) -> FloatArray:
     """Return the share of cohorts that reach a chi-square, by least group."""
     share: FloatArray = np.mean(maxima >= chi2 * (1 - TIE_TOLERANCE), axis=0)
     return share
-
-
-def _search(
-    chi2: float,
-    event: IntArray,
-    group: IntArray,
-    split: tuple[int, tuple[float, float]] | None,
-    ties: bool,
-    steps: int,
-    _count: int,
-    rng: np.random.Generator,
-) -> tuple[float, IntArray, IntArray]:
-    """Descend from one random pattern; return the share seen, the events, and where times begin anew.
-
-    A pattern that is not admitted has a share of 2, so that the walk goes on from it.
-    """
-    # The same orders for every pattern: differences between patterns are then not noise.
-    n = event.size
-    orders = next(permutations(2000, n, rng))
-
-    def share(event: IntArray, new_time: IntArray) -> float:
-        starts = np.flatnonzero(new_time)
-        if split:
-            level, table, _ = risk_tables(event, starts)
-            if not split_attains(level, event, table, *split):
-                return 2.0
-        return float(_reached(null_maxima(orders, event[None, :], starts, group), chi2)[0])
-
-    event, new_time = rng.permutation(event), np.ones(n, np.int64)
-    lowest = share(event, new_time)
-    for _ in range(steps):
-        tried, tried_time = event.copy(), new_time.copy()
-        if ties and rng.random() < 0.5:
-            tried_time[rng.integers(1, n)] ^= 1
-        else:
-            swap = rng.choice(np.flatnonzero(event)), rng.choice(np.append(np.flatnonzero(event == 0), 0))
-            tried[list(swap)] = tried[list(swap[::-1])]
-        now = share(tried, tried_time)
-        if now <= lowest:
-            event, new_time, lowest = tried, tried_time, now
-    return lowest, event, new_time

@@ -8,15 +8,11 @@ What the tables do not date, such as the relapse before a second infusion, is bo
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import numpy as np
 import pandas as pd
 
-from survaudit.cohort.assumptions import Assumptions
 from survaudit.cohort.endpoints import LFS, OS, cut_off_range
-from survaudit.cohort.panels import PANELS
-from survaudit.cohort.schema import GROUPS, PUBLISHED, REMISSIONS
+from survaudit.cohort.schema import GROUPS, PUBLISHED
 from survaudit.errors import InputError
 
 # What a group's definition can guarantee, in the words of the book.
@@ -174,101 +170,3 @@ def follow_up_days(cohort: pd.DataFrame, cut_off: str = "halfway") -> tuple[int,
     first, last = cut_off_range(cohort)
     day = first + (last - first) * CUT_OFFS.index(cut_off) / 2
     return tuple(int(days) for days in (day.normalize() - cohort["infusion_1_date"]).dt.days)
-
-
-def panel_factors(panel: str) -> tuple[str, ...]:
-    """Return what the definitions of a panel's two groups guarantee.
-
-    Parameters
-    ----------
-    panel : {"A", "B", "C", "D", "E", "F"}
-        The letter.
-
-    Returns
-    -------
-    tuple of str
-        Some of ``FACTORS``.
-
-    Examples
-    --------
-    >>> panel_factors("D")
-    ('relapse recorded', 'immortal days', 'defined by relapse')
-    """
-    endpoint, arms = PANELS[panel].endpoint, PANELS[panel].groups
-    factors = {
-        NEVER: "CART1" in arms,
-        RECORDED: endpoint == LFS,
-        IMMORTAL: "CART+HSCT" in arms or endpoint == OS,
-        DEFINED: endpoint == LFS and "CART2" in arms,
-    }
-    return tuple(name for name, there in factors.items() if there)
-
-
-def windows(
-    cohort: pd.DataFrame,
-    panel: str,
-    factors: Collection[str],
-    *,
-    hsct_relapse_recorded: bool = False,
-    cut_off: str = "halfway",
-) -> pd.DataFrame:
-    """Return where each patient's event must lie if the given factors are all that the groups guarantee.
-
-    Whoever was assessed lived, and who responded was in remission, on the assumed day of the assessment; that is true
-    of every group, and no factor.
-
-    Parameters
-    ----------
-    cohort : pandas.DataFrame
-        ``Supplement.cohort``.
-    panel : {"A", "B", "C", "D", "E", "F"}
-    factors : collection of str
-        Some of ``panel_factors``. ``never in remission``: non-responders, and the patient who died of CRS, are in CART1
-        with their early events; without it they are left out (of OS, only the latter). ``relapse recorded``: a relapse
-        that is in the tables came by the cut-off. ``immortal days``: none before the treatment that names the group.
-        ``defined by relapse``: CART2 relapsed before the second collection.
-    hsct_relapse_recorded : bool
-        Whether "CD19+" after transplantation is a recorded relapse too (reading a), or none (reading b).
-    cut_off : {"earliest", "halfway", "latest"}
-
-    Returns
-    -------
-    pandas.DataFrame, one row a patient of the two groups
-        ``patient``, ``group``, ``second`` (whether of the second arm), ``low`` and ``high`` (the event lies in
-        ``(low, high]``), ``censor`` (the last day of observation).
-
-    Raises
-    ------
-    InputError
-        If ``cut_off`` is another word.
-
-    Examples
-    --------
-    Whoever was transplanted was free of leukaemia until then.
-
-    >>> from survaudit.cohort.tables import read_supplement
-    >>> table = windows(read_supplement("data/raw").cohort, "D", ["immortal days"])
-    >>> table.groupby("group", observed=True)["low"].max().to_dict()
-    {'CART+HSCT': 137.0, 'CART2': 28.0}
-    """
-    endpoint, (first, second) = PANELS[panel].endpoint, PANELS[panel].groups
-    chosen = Assumptions()
-    frame = pd.DataFrame({"patient": cohort["patient"], "group": cohort["group"].astype(str)})
-    frame["censor"] = np.array(follow_up_days(cohort, cut_off), dtype=float)
-    frame = frame.assign(second=frame["group"] == second, low=float(chosen.response_day), high=np.inf)
-    response = cohort["response_1"]
-    died_of_crs = ~response.isin((*REMISSIONS, "NR"))
-    early = died_of_crs if endpoint == OS else ~response.isin(REMISSIONS)
-    is_hsct, is_second = frame["group"] == "CART+HSCT", frame["group"] == "CART2"
-    if endpoint == LFS and RECORDED in factors:
-        recorded = ~is_hsct | hsct_relapse_recorded
-        frame.loc[recorded, "high"] = frame["censor"]
-    if endpoint == LFS and DEFINED in factors:
-        frame.loc[is_second, "high"] = _days(cohort, "collection_2_date")
-    if IMMORTAL in factors:
-        until = _days(cohort, "hsct_date").fillna(_days(cohort, "infusion_2_date") if endpoint == OS else 0.0)
-        frame["low"] = np.fmax(frame["low"], until.astype(float))
-    frame.loc[early, "low"] = np.where(died_of_crs[early], 0.0, chosen.response_day - 1.0)
-    frame.loc[early, "high"] = np.where(died_of_crs[early], chosen.crs_death_within_days, chosen.response_day)
-    kept = frame["group"].isin((first, second)) & (~early | (NEVER in factors))
-    return frame[kept].reset_index(drop=True)
