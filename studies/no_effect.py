@@ -21,9 +21,9 @@ from survaudit.immortal.guaranteed_days import CUT_OFFS
 from survaudit.immortal.no_effect import (
     COHORTS,
     DRAWS,
-    GRID,
     PERMUTED,
     RELAPSE_MEDIANS,
+    TRANSPLANT_PERCENTS,
     VARIED,
     VARIED_BASE,
     Settings,
@@ -75,21 +75,20 @@ def studies(cohort: pd.DataFrame) -> tuple[Study, ...]:
     Returns
     -------
     tuple of Study
-        ``grid``: every combination of ``GRID``; ``varied``: one setting of ``VARIED`` at a time; ``permuted``: with the
-        P by permutation; ``held``: the groups and dates of the tables.
+        ``varied``: one setting of ``VARIED`` at a time; ``permuted``: with the P by permutation; ``held``: the groups
+        and dates of the tables. The first two have every median of ``RELAPSE_MEDIANS``.
 
     Examples
     --------
     >>> from survaudit.cohort.tables import read_supplement
     >>> [(study.name, len(study.settings)) for study in studies(read_supplement("data/raw").cohort)]
-    [('grid', 216), ('varied', 24), ('permuted', 9), ('held', 81)]
+    [('varied', 24), ('permuted', 9), ('held', 81)]
     """
-    grid = tuple(dict(zip(GRID, values, strict=True)) for values in product(*GRID.values()))
     medians = [{"relapse_median": median} for median in RELAPSE_MEDIANS]
     one_by_one = [{name: value} for name, values in VARIED.items() for value in values]
     varied = tuple(VARIED_BASE | median | one for median, one in product(medians, one_by_one))
     permuted = tuple(
-        median | {"transplant_percent": percent} for median, percent in product(medians, GRID["transplant_percent"])
+        median | {"transplant_percent": percent} for median, percent in product(medians, TRANSPLANT_PERCENTS)
     )
     held = tuple(
         {"panel": letter, "reading": reading, "cut_off": cut_off, "median": median}
@@ -98,7 +97,6 @@ def studies(cohort: pd.DataFrame) -> tuple[Study, ...]:
         for cut_off, median in product(CUT_OFFS, RELAPSE_MEDIANS)
     )
     return (
-        Study("grid", 19741, grid, partial(_forwards, cohort=cohort)),
         Study("varied", 19742, varied, partial(_forwards, cohort=cohort)),
         Study("permuted", 19743, permuted, partial(_forwards, cohort=cohort, permutations=99)),
         Study("held", 19744, held, partial(_held, cohort=cohort)),

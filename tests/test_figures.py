@@ -103,7 +103,7 @@ def _hearts() -> Figure:
 
 def _rejections() -> Figure:
     rates = pd.DataFrame({"analysis": ["panel A", "landmark"], "kind": ["published", "proper"]})
-    return immortal_figures.draw_rejections(rates.assign(least=0.1, median=0.2, most=0.3, permuted=0.15), 0.05)
+    return immortal_figures.draw_rejections(rates.assign(least=0.1, base=0.2, most=0.3, permuted=0.15), 0.05)
 
 
 def _swimmers(supplement: Supplement, *, calendar: bool) -> Figure:

@@ -135,12 +135,12 @@ def _draw_states(
 
 
 def draw_rejections(rates: pd.DataFrame, level: float) -> Figure:
-    """Draw how often each analysis finds an effect where there is none, from the least to the most over all settings.
+    """Draw how often each analysis finds an effect where there is none, in the base setting and over all of them.
 
     Parameters
     ----------
     rates : pandas.DataFrame, one row an analysis
-        ``analysis``, ``kind``; ``least``, ``median``, ``most`` of the chi-square test; ``permuted``, the mean by
+        ``analysis``, ``kind``; ``base``, ``least``, ``most`` of the chi-square test; ``permuted``, the mean by
         permutation.
     level : float
         What the test promises.
@@ -153,8 +153,8 @@ def draw_rejections(rates: pd.DataFrame, level: float) -> Figure:
     for axis, kind in zip(axes, kinds, strict=True):
         own = rates[rates["kind"] == kind].reset_index(drop=True)
         axis.hlines(own.index, own["least"], own["most"], color=QUIET, linewidth=2.5)
-        axis.plot(own["median"], own.index, "o", color=INK)
-        # Below the line, so that it hides no median.
+        axis.plot(own["base"], own.index, "o", color=INK)
+        # Below the line, so that it hides no point.
         axis.plot(own["permuted"], own.index + 0.32, **_PERMUTED)
         axis.axvline(level, color=ALERT, linewidth=1.2, linestyle="--")
         axis.set_yticks(own.index, list(own["analysis"]), fontsize=9)
@@ -165,7 +165,7 @@ def draw_rejections(rates: pd.DataFrame, level: float) -> Figure:
     axes[-1].xaxis.set_major_formatter("{x:.0%}")
     key = [
         Line2D([], [], color=QUIET, linewidth=2.5, marker="o", markerfacecolor=INK, markeredgecolor=INK,
-               label="chi-square: least, median, most of all settings"),
+               label="chi-square: base setting; line, least to most of all settings"),
         Line2D([], [], label="by permutation: mean", **_PERMUTED),
         Line2D([], [], color=ALERT, linewidth=1.2, linestyle="--", label="what the test promises"),
     ]  # fmt: skip

@@ -42,14 +42,7 @@ BASE: Settings = {
     "death_shape_percent": 100,
     "cut_off": "halfway",
 }
-GRID = {
-    "relapse_median": RELAPSE_MEDIANS,
-    "transplant_percent": (30, 50, 70),
-    "death_median": (90, 180, 365),
-    "remission_death_percent": (10, 30),
-    "reinfusion_percent": (40, 80),
-    "delay_days": (15, 60),
-}
+TRANSPLANT_PERCENTS = (30, 50, 70)
 VARIED = {
     "no_remission_percent": (0, 20),
     "wait_percent": (150, 200),
@@ -199,9 +192,6 @@ def draw_cohorts(world: World, count: int, rng: np.random.Generator) -> Cohorts:
         group=np.where(done, _HSCT, np.where(infused, _CART2, _CART1)),
         response_day=world.response_day,
     )
-
-
-# ---------------------------------------------------------------- held
 
 
 def world(cohort: pd.DataFrame, settings: Settings) -> World:
