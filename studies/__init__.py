@@ -1,1 +1,1 @@
-"""What computes the results that a build only reads; see `survaudit.kept`."""
+"""What computes the results that a build only reads: `study.py` says how, and `survaudit.kept` reads them."""

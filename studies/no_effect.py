@@ -14,6 +14,7 @@ import pandas as pd
 
 from studies.forward_worlds import rejections
 from studies.held_worlds import decompose, panel_factors, windows
+from studies.study import Study, run_studies
 from survaudit.cohort.endpoints import LFS
 from survaudit.cohort.panels import PANELS
 from survaudit.cohort.tables import read_supplement
@@ -29,7 +30,6 @@ from survaudit.immortal.no_effect import (
     Settings,
     world,
 )
-from survaudit.kept import Study, run_studies
 
 CODE = (
     "src/survaudit/cutpoint/_replicates.py",
@@ -40,6 +40,7 @@ CODE = (
     "studies/forward_worlds.py",
     "studies/held_worlds.py",
     "studies/no_effect.py",
+    "studies/study.py",
 )
 
 

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from studies.cutpoint import CHI_SQUARE, CODE, KNOWN_EVENT, KNOWN_TIME, STUDIES, N
+from studies.study import code_version
 from survaudit.cutpoint.scan import scan_one
 from survaudit.errors import SourceFileError
-from survaudit.kept import code_version, pool_batches, read_study
+from survaudit.kept import pool_batches, read_study
 from survaudit.ledger.verdicts import Ledger
 
 

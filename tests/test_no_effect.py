@@ -15,6 +15,7 @@ from scipy import stats
 from studies.forward_worlds import Comparison, comparisons, rejections
 from studies.held_worlds import decompose, draw_within, panel_factors, windows
 from studies.no_effect import CODE, studies
+from studies.study import Study, code_version
 from survaudit.cohort.assumptions import Assumptions
 from survaudit.cohort.endpoints import endpoints
 from survaudit.cohort.panels import PANELS
@@ -23,7 +24,7 @@ from survaudit.errors import InputError
 from survaudit.immortal import guaranteed_days as immortal_days
 from survaudit.immortal.episodes import landmark, mantel_byar, permutation_p, split_at_switch
 from survaudit.immortal.no_effect import BASE, LANDMARKS, RELAPSE_MEDIANS, Cohorts, World, draw_cohorts, world
-from survaudit.kept import Study, code_version, read_study
+from survaudit.kept import read_study
 from survaudit.ledger.verdicts import Ledger
 
 FOLLOW_UP = tuple(float(day) for day in range(300, 1700, 50))
