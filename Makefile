@@ -88,11 +88,11 @@ data: $(READY)  ## write data/tidy from data/raw
 	@$(BIN)/python -m survaudit data
 
 montecarlo: $(READY)  ## compute data/montecarlo and data/no_effect anew (some minutes)
-	@$(BIN)/python -m survaudit montecarlo
-	@$(BIN)/python -m survaudit noeffect
+	@$(BIN)/python -m studies.cutpoint
+	@$(BIN)/python -m studies.no_effect
 
 synthetic: $(READY)  ## write the follow-ups in data/synthetic anew
-	@$(BIN)/python -m survaudit synthetic
+	@$(BIN)/python -m studies.worked_examples
 
 sync: $(READY)  ## write each notebook's .ipynb from its .md
 	@$(BIN)/jupytext --quiet --to ipynb --update notebooks/*.md

@@ -119,14 +119,14 @@ WITHOUT_RAISES = {
 WITHOUT_PARAMETERS = {
     "ledger/recompute.py": BY_THE_LEDGER,
     "ledger/recompute_follow_up.py": BY_THE_LEDGER,
-    "cutpoint/montecarlo.py": KEPT,
+    "kept.py": KEPT,
     "ledger/certificate.py": KEPT,
     "figures/": "what is drawn, and where; no figure enters a result",
 }
 NOT_SCIENTIFIC = {
     "ledger/recompute.py": "its example is the ledger, which the book prints whole",
     "ledger/recompute_follow_up.py": "as recompute.py, and only for a user's follow-up",
-    "cutpoint/montecarlo.py": KEPT,
+    "kept.py": KEPT,
     "ledger/certificate.py": KEPT,
     "figures/certificate.py": KEPT,
     "ledger/fingerprints.py": KEPT,

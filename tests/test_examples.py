@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from lifelines.statistics import logrank_test
 
+from studies.worked_examples import example_of_figure_1, example_of_figure_2
 from survaudit.cohort.tables import Supplement
 from survaudit.cutpoint.scan import scan_one
 from survaudit.errors import InputError
 from survaudit.follow_up.complete import write_follow_up
 from survaudit.follow_up.ensemble import PRIORS, draw
 from survaudit.follow_up.ensemble_cuts import best_cuts
-from survaudit.follow_up.examples import example_of_figure_1, example_of_figure_2
 
 
 @pytest.fixture(scope="module")

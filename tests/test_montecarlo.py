@@ -9,18 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from survaudit.cutpoint.montecarlo import (
-    CHI_SQUARE,
-    KNOWN_EVENT,
-    KNOWN_TIME,
-    STUDIES,
-    N,
-    code_version,
-    pool_batches,
-    read_study,
-)
+from studies.cutpoint import CHI_SQUARE, CODE, KNOWN_EVENT, KNOWN_TIME, STUDIES, N
 from survaudit.cutpoint.scan import scan_one
 from survaudit.errors import SourceFileError
+from survaudit.kept import code_version, pool_batches, read_study
 from survaudit.ledger.verdicts import Ledger
 
 
@@ -32,7 +24,7 @@ def folder(project: Path) -> Path:
 def test_the_results_were_made_by_this_code(folder: Path) -> None:
     manifest = pd.read_csv(folder / "MANIFEST.csv").set_index("file")
     assert set(manifest.index) == {f"{study.name}.csv" for study in STUDIES}
-    assert set(manifest["code"]) == {code_version()}, "the code has changed since: run `make montecarlo`"
+    assert set(manifest["code"]) == {code_version(CODE)}, "the code has changed since: run `make montecarlo`"
     for study in STUDIES:
         row = manifest.loc[f"{study.name}.csv"]
         assert (row["seed"], row["blocks"]) == (study.seed, len(study.settings))

@@ -12,12 +12,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from survaudit.__main__ import COMMANDS
 from survaudit.cohort.assumptions import Assumptions
 from survaudit.cohort.endpoints import endpoints
 from survaudit.cohort.panels import PANELS
 from survaudit.cohort.tables import Supplement
-from survaudit.cutpoint.montecarlo import Study, code_version, read_study
 from survaudit.errors import InputError
 from survaudit.immortal import guaranteed_days as immortal_days
 from survaudit.immortal.episodes import landmark, mantel_byar, permutation_p, split_at_switch
@@ -33,6 +31,7 @@ from survaudit.immortal.no_effect import (
     rejections,
 )
 from survaudit.immortal.no_effect_studies import BASE, CODE, GRID, RELAPSE_MEDIANS, studies, world
+from survaudit.kept import Study, code_version, read_study
 from survaudit.ledger.verdicts import Ledger
 
 FOLLOW_UP = tuple(float(day) for day in range(300, 1700, 50))
@@ -370,7 +369,3 @@ def test_what_the_book_concludes_from_the_kept_results(folder: Path) -> None:
     assert nothing["rejected"].between(0.045, 0.085).all()
     assert set(held["median"]) == set(RELAPSE_MEDIANS)
     assert BASE["relapse_median"] in RELAPSE_MEDIANS
-
-
-def test_the_command_is_there() -> None:
-    assert "noeffect" in COMMANDS

@@ -13,8 +13,8 @@ import pytest
 from lifelines.statistics import logrank_test
 from scipy import stats
 
+from studies.calibration import calibrate
 from survaudit.cutpoint._kernels import null_maxima, risk_tables, split_attains
-from survaudit.cutpoint.calibration import calibrate
 from survaudit.cutpoint.nulls import chi2_of_p, null_of_pattern, null_table, worst_case
 from survaudit.cutpoint.scan import LOG_RANK, PERMUTATION_VARIANCE, scan_one
 from survaudit.cutpoint.stability import _halve, bootstrap_cuts, split_samples
@@ -314,6 +314,18 @@ def test_workers_change_no_sample(run):
 )
 def test_what_cannot_be_computed_is_refused(call, message):
     with pytest.raises(InputError, match=message):
+        call(np.random.default_rng(1))
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda rng: bootstrap_cuts(*example(0.5), rng=rng, min_events=2), "min_events"),
+        (lambda rng: null_table(5.59, rng=rng, min_group=3), "min_group"),
+    ],
+)
+def test_a_setting_that_would_have_no_effect_is_refused(call, name):
+    with pytest.raises(TypeError, match=name):
         call(np.random.default_rng(1))
 
 

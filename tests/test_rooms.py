@@ -19,7 +19,7 @@ sys.path.insert(0, str(PROJECT / "book" / "_tools"))
 from sizes import lines_of_code, sizes  # noqa: E402
 
 # From the top down; a room imports from itself and from those before it.
-ROOMS = ("errors", "cohort", "survival", "cutpoint", "immortal", "follow_up", "ledger", "warm",
+ROOMS = ("errors", "kept", "cohort", "survival", "cutpoint", "immortal", "follow_up", "ledger", "warm",
          "figures", "__main__")  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def test_no_room_is_larger_than_it_may_be() -> None:
     assert len(found) <= MOST_FILES
 
 
-MOST_LINES, MOST_FILES = 8_000, 78
+MOST_LINES, MOST_FILES = 7_800, 76
 
 
 def test_every_public_name_opens() -> None:

@@ -10,12 +10,9 @@ from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from survaudit.cohort.tables import Supplement, read_supplement, write_tidy
-from survaudit.cutpoint.montecarlo import run_studies
 from survaudit.errors import SourceFileError, SurvAuditError
 from survaudit.figures.certificate import to_html
-from survaudit.follow_up.examples import write_examples
 from survaudit.follow_up.supplied import read_supplied, supplied_by_user, write_template
-from survaudit.immortal.no_effect_studies import CODE, studies
 from survaudit.ledger.certificate import certify, read_rebuild, read_tests, to_json
 from survaudit.ledger.claims import read_claims
 from survaudit.ledger.fingerprints import SUMS, fingerprints, read_sums
@@ -85,35 +82,10 @@ def _tidy_problems(tidy: Path, supplement: Supplement) -> list[str]:
     ]
 
 
-def compute_montecarlo(data: Path) -> int:
-    """Compute the Monte Carlo results that a build only reads; it takes some minutes."""
-    for line in run_studies(data / "montecarlo"):
-        print(line, flush=True)
-    return 0
-
-
-def write_synthetic(data: Path) -> int:
-    """Write the SYNTHETIC follow-ups that the book shows."""
-    cohort = read_supplement(data / "raw").cohort
-    write_examples(cohort, data / "synthetic")
-    print(f"wrote the worked examples to {data / 'synthetic'}")
-    return 0
-
-
-def compute_no_effect(data: Path) -> int:
-    """Compute the worlds without effect that a build only reads; it takes some minutes."""
-    for line in run_studies(data / "no_effect", studies(read_supplement(data / "raw").cohort), CODE):
-        print(line, flush=True)
-    return 0
-
-
 COMMANDS = {
     "audit": write_certificate,
     "data": write_data,
     "ledger": print_ledger,
-    "montecarlo": compute_montecarlo,
-    "noeffect": compute_no_effect,
-    "synthetic": write_synthetic,
 }
 
 

@@ -63,7 +63,7 @@ class RankedCohort:
     def candidates(self, min_group: int = 1) -> IntArray:
         """Sizes of the low group at every candidate cut: each distinct value but the largest."""
         sizes = np.flatnonzero(np.diff(self.x) > 0).astype(np.int64) + 1
-        return sizes[(sizes >= min_group) & (self.n - sizes >= min_group)]
+        return sizes if min_group == 1 else sizes[(sizes >= min_group) & (self.n - sizes >= min_group)]
 
 
 def rank_cohort(x: ArrayLike, time_days: ArrayLike, event: ArrayLike) -> RankedCohort:

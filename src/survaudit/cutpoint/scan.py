@@ -348,7 +348,7 @@ def scan_two(
     pairs = sizes.size * (sizes.size - 1) // 2
     if pairs > MOST_PAIRS:
         raise InputError(f"x: {sizes.size + 1} distinct values make {pairs} pairs of cuts; round x first")
-    sizes = cohort.candidates(limits[0])
+    sizes = sizes[(sizes >= limits[0]) & (cohort.n - sizes >= limits[0])]
     counts, values = np.empty((6, pairs), np.int64), np.empty((2, pairs))
     fixed = cohort.table[cohort.level, 0], single_cuts(cohort), np.cumsum(cohort.event), limits[0]
     count, _ = scan_pairs(sizes, *fixed, counts, values)

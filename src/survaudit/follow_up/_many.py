@@ -69,15 +69,18 @@ def scan_many(days: DayArray, event: BoolArray) -> FloatArray:
     """
     count, n = days.shape
     out = np.zeros((count, n - 1))
-    own_level = np.empty(n, np.int64)
+    own_level, own_event, starts = np.empty(n, np.int64), np.empty(n, np.int64), np.zeros(n, np.int64)
     tree, low, high = scan_workspace(n)
     for b in range(count):
-        order = np.argsort(days[b])
-        apart = np.diff(days[b][order]) > 0
-        starts = np.concatenate((np.zeros(1, np.int64), np.flatnonzero(apart) + 1))
-        own_event = event[b].astype(np.int64)
-        level, table, _ = risk_tables(own_event[order], starts)
-        own_level[order] = level
+        order, k = np.argsort(days[b]), 1
+        for i in range(n):
+            own_event[i] = event[b, i]
+            if i and days[b, order[i]] > days[b, order[i - 1]]:
+                starts[k] = i
+                k += 1
+        level, table, _ = risk_tables(own_event[order], starts[:k])
+        for i in range(n):
+            own_level[order[i]] = level[i]
         scan_positions(own_level, own_event, table, tree, low, high)
         for m in range(n - 1):
             if low[m, 1] > 0.0:

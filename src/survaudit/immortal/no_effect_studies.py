@@ -1,7 +1,7 @@
 """What the worlds without effect gave, computed once and kept in ``data/no_effect``.
 
 The settings stand here, the model in ``no_effect`` and ``cohort.immortal_days``; blocks, seeds and manifest are
-those of ``montecarlo``. All settings are whole numbers or words, so that a row of a file says exactly what was asked.
+those of ``kept``. All settings are whole numbers or words, so that a row of a file says exactly what was asked.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import pandas as pd
 
 from survaudit.cohort.endpoints import LFS
 from survaudit.cohort.panels import PANELS
-from survaudit.cutpoint.montecarlo import Study
 from survaudit.immortal.guaranteed_days import CUT_OFFS, follow_up_days, guaranteed_days, panel_factors, windows
 from survaudit.immortal.no_effect import World, decompose, rejections
+from survaudit.kept import Study
 
 CODE = (
-    "cutpoint/_replicates.py",
-    "immortal/_kernels.py",
-    "immortal/no_effect.py",
-    "immortal/no_effect_studies.py",
-    "cohort/endpoints.py",
-    "immortal/guaranteed_days.py",
+    "src/survaudit/cutpoint/_replicates.py",
+    "src/survaudit/immortal/_kernels.py",
+    "src/survaudit/immortal/no_effect.py",
+    "src/survaudit/immortal/no_effect_studies.py",
+    "src/survaudit/cohort/endpoints.py",
+    "src/survaudit/immortal/guaranteed_days.py",
 )
 Settings = dict[str, Any]
 RELAPSE_MEDIANS = (120, 240, 480)

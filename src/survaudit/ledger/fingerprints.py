@@ -23,6 +23,7 @@ SOURCES = (
     "pyproject.toml",
     "requirements.lock",
     "src",
+    "studies",
     "tests",
 )
 # What running leaves among them, and no one wrote.

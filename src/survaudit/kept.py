@@ -1,6 +1,6 @@
 """Monte Carlo results that take too long for a build: computed once, kept, and replayed in part by tests.
 
-``make montecarlo`` writes them to ``data/montecarlo`` with a manifest: seed, settings, counts and the hash
+``make montecarlo`` writes them with the code in ``studies/`` and a manifest: seed, settings, counts and the hash
 of the code that made them. The work is dealt in blocks with a seed each, so that a test can compute any
 block again and find the same digits; ``read_study`` pools the blocks that share their settings.
 """
@@ -17,25 +17,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from survaudit.cutpoint.calibration import calibrate
-from survaudit.cutpoint.nulls import null_of_pattern, worst_case
-from survaudit.errors import InputError, SourceFileError
+from survaudit.errors import SourceFileError
 
-# The printed chi-square, the patients, and the numbers of events that the search tries.
-CHI_SQUARE, N = 5.59, 28
-EVENTS = (3, 4, 5, 6, 7, 8, 10, 15, 20)
-CODE = (
-    "cutpoint/_kernels.py",
-    "cutpoint/_ranked.py",
-    "cutpoint/_replicates.py",
-    "cutpoint/calibration.py",
-    "cutpoint/corrections.py",
-    "cutpoint/scan.py",
-    "cutpoint/montecarlo.py",
-    "cutpoint/nulls.py",
-    "cutpoint/selection.py",
-    "survival/curves.py",
-)
+# The folder that holds the code of the studies, beside the module.
+PROJECT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,84 +52,11 @@ class Study:
         return pd.DataFrame([settings | record for record in records])
 
 
-def _worst_case(settings: dict[str, int], rng: np.random.Generator) -> list[dict[str, object]]:
-    """Search for the least probability of the printed chi-square over patterns of a number of events."""
-    # With few events the patterns differ most from one another: the search begins more often, and goes on longer.
-    starts, steps = (20, 900) if settings["events"] < 6 else (8, 500)
-    options = {"n": N, "starts": starts, "steps": steps, "replicates": 100_000}
-    try:
-        worst = worst_case(CHI_SQUARE, rng=rng, n_jobs=2, **settings, **options)  # type: ignore[arg-type]
-    except InputError:  # no pattern with so few events was found that attains the printed value
-        return [{"share": np.nan, "standard_error": np.nan, "patterns": 0, "event": "", "time_rank": ""}]
-    share = worst.share
-    found = {"share": share.share, "standard_error": share.standard_error, "patterns": worst.patterns}
-    return [found | {"event": _join(worst.event), "time_rank": _join(worst.time_rank)}]
-
-
-# Found by a search of 16 starts with 600 steps (seed 9, least group 5), and missed by the ones above: 4 events
-# among tied times. It is kept because the worst case is no better than the worst pattern that anyone has seen.
-KNOWN_EVENT = (1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 1)
-KNOWN_TIME = (0, 1, 1, 1, 1, 2, 3, 4, 5, 5, 6, 7, 8, 9, 9, 10, 10, 11, 11, 11, 12, 13, 14, 15, 15, 15, 16, 16)
-
-
-def _known_pattern(settings: dict[str, int], rng: np.random.Generator) -> list[dict[str, object]]:
-    """Measure the probability of the printed chi-square under the pattern that is kept above."""
-    groups = (settings["min_group"],)
-    table = null_of_pattern(CHI_SQUARE, KNOWN_TIME, KNOWN_EVENT, rng=rng, min_groups=groups, replicates=100_000)
-    (share,) = table.rows
-    found: dict[str, object] = {"share": share.share, "standard_error": share.standard_error, "patterns": 1}
-    return [found | {"event": _join(KNOWN_EVENT), "time_rank": _join(KNOWN_TIME)}]
-
-
-def _calibration(settings: dict[str, int], rng: np.random.Generator) -> list[dict[str, object]]:
-    """Measure the rejection rate of every correction on null cohorts of one size."""
-    table = calibrate(rng=rng, n_jobs=2, **settings).to_frame()
-    shown = table[["statistic", "method", "censoring", "alpha", "rejected", "standard_error"]]
-    return [{str(name): value for name, value in row.items()} for row in shown.to_dict("records")]
-
-
-def _join(numbers: tuple[int, ...]) -> str:
-    return " ".join(map(str, numbers))
-
-
-def _batches(settings: dict[str, int], count: int) -> list[dict[str, int]]:
-    """Repeat one setting in batches, so that a batch is short enough to be computed again in a test."""
-    return [settings | {"batch": batch} for batch in range(count)]
-
-
-STUDIES = (
-    Study(
-        "worst_case",
-        20211029,
-        # Least groups as large as the smaller side, or one less: with smaller ones there are more cuts to
-        # choose from, and the chance can only grow. Either search may end at the lower place.
-        tuple(
-            {"events": events, "n_high": n_high, "min_group": group}
-            for events in EVENTS
-            for n_high, group in ((5, 5), (6, 5), (6, 6))
-        ),
-        _worst_case,
-    ),
-    Study("worst_known", 1, ({"events": 4, "n_high": 6, "min_group": 6},), _known_pattern),
-    Study(
-        "calibration",
-        20161101,
-        tuple(
-            block
-            for n, groups, size, count in ((28, (1, 3), 250, 16), (100, (1, 10), 200, 10), (500, (1, 50), 50, 12))
-            for group in groups
-            for block in _batches({"n": n, "min_group": group, "replicates": size}, count)
-        ),
-        _calibration,
-    ),
-)
-
-
-def code_version(code: Sequence[str] = CODE) -> str:
+def code_version(code: Sequence[str]) -> str:
     """Return a short hash of the code on which the results depend; its documentation is not hashed."""
     digest = hashlib.sha256()
     for name in code:
-        source = (Path(__file__).parents[1] / name).read_text(encoding="utf-8")
+        source = (PROJECT / name).read_text(encoding="utf-8")
         digest.update("\n".join(_statements(source)).encode())
     return digest.hexdigest()[:16]
 
@@ -161,7 +73,7 @@ def _statements(source: str) -> Iterator[str]:
             yield line
 
 
-def run_studies(folder: Path, studies: Sequence[Study] = STUDIES, code: Sequence[str] = CODE) -> Iterator[str]:
+def run_studies(folder: Path, studies: Sequence[Study], code: Sequence[str]) -> Iterator[str]:
     """Compute every study, then write all files with their manifest; yield a line on each block done.
 
     Nothing is written before everything is computed, so that an interrupted run loses nothing.

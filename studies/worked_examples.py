@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from survaudit.cohort.assumptions import EVENT_AT_ASSESSMENT, Assumptions
+from survaudit.cohort.tables import read_supplement
 from survaudit.follow_up.complete import FollowUp, write_follow_up
 from survaudit.follow_up.ensemble import PRIORS, draw
 
@@ -96,3 +97,7 @@ def write_examples(cohort: pd.DataFrame, folder: Path) -> None:
     """
     write_follow_up(example_of_figure_1(cohort), folder / "figure_s1.csv")
     write_follow_up(example_of_figure_2(cohort), folder / "figure_s2.csv")
+
+
+if __name__ == "__main__":
+    write_examples(read_supplement("data/raw").cohort, Path("data/synthetic"))

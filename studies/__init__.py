@@ -1,0 +1,1 @@
+"""What computes the results that a build only reads; see `survaudit.kept`."""
