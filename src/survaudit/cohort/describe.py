@@ -53,7 +53,7 @@ def table_one(cohort: pd.DataFrame) -> pd.DataFrame:
     '16 (57.1)'
     """
     samples = {"Overall": cohort} | {group: cohort[cohort["group"] == group] for group in GROUPS}
-    counts = {sample: str(len(each)) for sample, each in samples.items()}
+    counts = {sample: len(each) for sample, each in samples.items()}
     rows: list[dict[str, object]] = []
     rows.append({"Characteristic": "Patients", "Value": "n", "Missing": "", **counts})
     for column, name in _MEASURES.items():
