@@ -29,10 +29,14 @@ PAGES = sorted(
 ) or ["index.html"]
 
 
-def pages_with(mark: str) -> list[str]:
-    found = [name for name in PAGES if (SITE / name).is_file() and mark in (SITE / name).read_text(encoding="utf-8")]
-    return found or PAGES
-
+# A page of each template and of each script: home, notebook, explorer, written page, search.
+KINDS_OF_PAGE = [
+    "index.html",
+    "notebooks/12_ledger.html",
+    "notebooks/14_explore_a_cut.html",
+    "book/glossary.html",
+    "search.html",
+]
 
 ORIGINS = ["disk", "server"]
 THEMES = ["light", "dark"]
@@ -288,56 +292,77 @@ def faults(image: Locator, theme: str) -> list[str]:
     return found
 
 
+def what_a_phone_hides(page: Page) -> list[str]:
+    """What is cut off at the width of the page as it stands, or scrolls and is not reached by keyboard."""
+    found = page.evaluate(OVERFLOW)
+    # The theme waits a moment before it measures again what has become narrow or been unfolded.
+    with suppress(WaitedTooLong):
+        page.wait_for_function(f"({UNREACHABLE})().length === 0", timeout=5000)
+    return [*found, *page.evaluate(UNREACHABLE)]
+
+
+def unscrolled_tables(page: Page) -> list[str]:
+    """Name the wide tables that the Tab key does not reach or the arrow keys do not move."""
+    found = []
+    for region in page.locator(".table-frame").all():
+        label = region.get_attribute("aria-label")
+        if not label:
+            found.append("a table without a name")
+        if not region.evaluate("box => box.scrollWidth > box.clientWidth"):
+            continue
+        # Stand on the stop before the table, as a reader would who comes down the page with the Tab key.
+        region.evaluate("""box => {
+            const stops = [...document.querySelectorAll("a[href], button, input, summary, [tabindex]")]
+                .filter(stop => stop.tabIndex >= 0 || stop === box)
+                .filter(stop => stop.checkVisibility({visibilityProperty: true}));
+            stops[stops.indexOf(box) - 1].focus();
+        }""")
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.getAttribute('aria-label')") != label:
+            found.append(f"not reached with the Tab key: {label}")
+            continue
+        page.keyboard.press("ArrowRight")
+        try:
+            page.wait_for_function("document.activeElement.scrollLeft > 0", timeout=5000)
+        except WaitedTooLong:
+            found.append(f"not moved by the arrow keys: {label}")
+    return found
+
+
 # ------------------------------------------------------------------ every page
 
 
-@pytest.mark.parametrize("origin", ORIGINS)
 @pytest.mark.parametrize("name", PAGES)
-def test_page_opens_without_a_murmur_or_a_request_elsewhere(
-    browser: Browser, bases: dict[str, str], name: str, origin: str
+def test_page_as_a_reader_meets_it(browser: Browser, bases: dict[str, str], name: str) -> None:
+    """One visit, at a desk in both themes and then on two phones; all that is wrong is told at once."""
+    with reading(browser, bases["disk"]) as reader:
+        page = reader.open(name)
+        page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+        page.evaluate("document.fonts.ready.then(() => null)")
+        found = [] if page.locator("h1").count() else ["no heading"]
+        images = page.locator("article img").all()
+        found += barriers_in_both_themes(reader, page)
+        for theme in reversed(THEMES):
+            reader.take(theme)
+            found += [fault for image in images for fault in faults(image, theme)]
+        for viewport in PHONES:
+            page.set_viewport_size(viewport)
+            found += what_a_phone_hides(page)
+        found += unscrolled_tables(page) + reader.problems
+    assert not found, listed(found)
+
+
+@pytest.mark.parametrize("name", KINDS_OF_PAGE)
+def test_a_served_page_opens_without_a_murmur_or_a_request_elsewhere(
+    browser: Browser, bases: dict[str, str], name: str
 ) -> None:
-    with reading(browser, bases[origin]) as reader:
+    """What a server changes is the same for all pages of one template."""
+    with reading(browser, bases["server"]) as reader:
         page = reader.open(name)
         page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
         page.evaluate("document.fonts.ready.then(() => null)")
         assert page.locator("h1").count() > 0
         assert not reader.problems, listed(reader.problems)
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_page_has_no_barrier(browser: Browser, bases: dict[str, str], name: str) -> None:
-    with reading(browser, bases["server"]) as reader:
-        page = reader.open(name)
-        found = barriers_in_both_themes(reader, page)
-        assert not found, listed(found)
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_page_fits_a_phone_and_what_scrolls_is_reached_by_keyboard(
-    browser: Browser, bases: dict[str, str], name: str
-) -> None:
-    with reading(browser, bases["disk"], PHONES[0]) as reader:
-        page = reader.open(name)
-        for viewport in PHONES:
-            page.set_viewport_size(viewport)
-            wide = page.evaluate(OVERFLOW)
-            assert not wide, listed(wide)
-            # The theme waits a moment before it measures again what has become narrow or been unfolded.
-            with suppress(WaitedTooLong):
-                page.wait_for_function(f"({UNREACHABLE})().length === 0", timeout=5000)
-            unreachable = page.evaluate(UNREACHABLE)
-            assert not unreachable, listed(unreachable)
-
-
-@pytest.mark.parametrize("name", pages_with("<img"))
-def test_figures_show_something_in_both_themes(browser: Browser, bases: dict[str, str], name: str) -> None:
-    with reading(browser, bases["disk"]) as reader:
-        images = reader.open(name).locator("article img").all()
-        found = []
-        for theme in THEMES:
-            reader.take(theme)
-            found += [fault for image in images for fault in faults(image, theme)]
-        assert not found, listed(found)
 
 
 def test_some_page_has_figures_and_some_page_has_tables(site: Path) -> None:
@@ -346,28 +371,6 @@ def test_some_page_has_figures_and_some_page_has_tables(site: Path) -> None:
     assert sum("<figure" in text for text in texts) >= 2
     assert sum('class="table-frame"' in text for text in texts) >= 2
     assert len(PAGES) >= 10
-
-
-@pytest.mark.parametrize("name", pages_with('class="table-frame"'))
-def test_tables_scroll_by_keyboard_on_a_phone(browser: Browser, bases: dict[str, str], name: str) -> None:
-    with reading(browser, bases["disk"], PHONES[0]) as reader:
-        page = reader.open(name)
-        for region in page.locator(".table-frame").all():
-            label = region.get_attribute("aria-label")
-            assert label
-            if not region.evaluate("box => box.scrollWidth > box.clientWidth"):
-                continue
-            # Stand on the stop before the table, as a reader would who comes down the page with the Tab key.
-            region.evaluate("""box => {
-                const stops = [...document.querySelectorAll("a[href], button, input, summary, [tabindex]")]
-                    .filter(stop => stop.tabIndex >= 0 || stop === box)
-                    .filter(stop => stop.checkVisibility({visibilityProperty: true}));
-                stops[stops.indexOf(box) - 1].focus();
-            }""")
-            page.keyboard.press("Tab")
-            assert page.evaluate("document.activeElement.getAttribute('aria-label')") == label, label
-            page.keyboard.press("ArrowRight")
-            page.wait_for_function("document.activeElement.scrollLeft > 0", timeout=5000)
 
 
 # ------------------------------------------------------------------ what a reader does
