@@ -21,7 +21,7 @@ from survaudit.figures import patients, timeline
 from survaudit.figures.curves import nice_months
 from survaudit.figures.cuts import draw_split, draw_split_cohort
 from survaudit.figures.panels import draw_bounds
-from survaudit.figures.style import DAYS_PER_MONTH, PUBLIC, SIMULATED, place_patients, wear_kind
+from survaudit.figures.style import DAYS_PER_MONTH, place_patients, wear_kind
 from survaudit.immortal.episodes import episodes, simon_makuch
 from survaudit.survival.curves import kaplan_meier
 
@@ -127,8 +127,8 @@ OF_THE_TABLES: dict[str, Draw] = {
     "calendar": lambda of: timeline.draw_calendar(dated_events(of.treatments)),
 }
 OF_OTHERS: dict[str, tuple[str, Draw]] = {
-    "hearts": (PUBLIC, lambda _: _hearts()),
-    "rejections": (SIMULATED, lambda _: _rejections()),
+    "hearts": ("PUBLIC DATA", lambda _: _hearts()),
+    "rejections": ("SIMULATED", lambda _: _rejections()),
 }
 NAMED = {name: ("IDENTIFIED", draw) for name, draw in OF_THE_TABLES.items()} | OF_OTHERS
 

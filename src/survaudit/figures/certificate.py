@@ -45,8 +45,11 @@ def _row(claim: CertifiedClaim) -> str:
         _lines(f"± {number.tolerance}" if number.tolerance else "" for number in claim.numbers),
     )
     numbers = "".join(f'<td class="numbers">{column}</td>' for column in columns)
-    if all(number.recomputed is None for number in claim.numbers):  # what was found instead of a number
-        numbers = f'<td class="numbers">{columns[0]}</td><td colspan="2">{_folded(claim.reason)}</td>'
+    if all(
+        number.recomputed is None for number in claim.numbers
+    ):  # what was found instead, on paper left to the ledger
+        told = f"<summary>in words</summary>{escape(claim.reason)}"
+        numbers = f'<td class="numbers">{columns[0]}</td><td colspan="2"><details>{told}</details></td>'
     unexpected = "" if claim.as_expected else f"<br>expected: {escape(claim.expected)}"
     page = claim.cell.partition(".html")[0].rpartition("/")[2]
     return (
@@ -55,11 +58,6 @@ def _row(claim: CertifiedClaim) -> str:
         f"<td><code>{escape(claim.function)}</code><br><code>{escape(claim.code)}</code></td>"
         f'<td><a href="{SITE}/{escape(claim.cell)}">{escape(page)}</a></td></tr>'
     )
-
-
-def _folded(reason: str) -> str:
-    # On paper the certificate is to stay short: there, words are left to the ledger.
-    return f"<details><summary>in words</summary>{escape(reason)}</details>"
 
 
 def _by_folder(found: Mapping[str, str]) -> dict[str, str]:

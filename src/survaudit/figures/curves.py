@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from survaudit.errors import InputError
-from survaudit.figures.style import DAYS_PER_MONTH, GROUP_STYLES, INK, PUBLIC, GroupStyle, figure_of
+from survaudit.figures.style import DAYS_PER_MONTH, GROUP_STYLES, INK, GroupStyle, figure_of
 from survaudit.survival.curves import KaplanMeier
 
 if TYPE_CHECKING:  # what is drawn of another cohort loads nothing of this paper's
@@ -64,21 +64,18 @@ def write_at_risk(
     """
     size = mpl.rcParams["font.size"]
     place: dict[str, Any] = {"textcoords": "offset points", "va": "top", "fontsize": "small"}
-    edge, below = (
-        {"xycoords": "axes fraction"} | place,
-        {"xycoords": axis.get_xaxis_transform(), "ha": "center"} | place,
-    )
-    axis.annotate("At risk", (0, 0), (0, -3.6 * size), ha="left", **edge)
+    under = axis.get_xaxis_transform()
+    axis.annotate("At risk", (0, 0), (0, -3.6 * size), xycoords="axes fraction", ha="left", **place)
     for row, (head, colour, counts) in enumerate(rows, start=1):
         y = -(3.6 + 1.25 * row) * size  # the first row is under the ticks and the label of the axis
-        axis.annotate(head, (0, 0), (shift * size, y), ha=side, color=colour, **edge)
+        axis.annotate(head, (0, 0), (shift * size, y), xycoords="axes fraction", ha=side, color=colour, **place)
         for month, count in counts.items():
-            axis.annotate(str(int(count)), (month, 0), (0, y), color=colour, **below)
+            axis.annotate(str(int(count)), (month, 0), (0, y), xycoords=under, ha="center", color=colour, **place)
 
 
 def draw_survival(curves: Sequence[KaplanMeier]) -> Figure:
     """Draw the curves of up to three groups of a public cohort, in the order given."""
-    figure, axis = figure_of(PUBLIC, "survival by group", 4.6)
+    figure, axis = figure_of("PUBLIC DATA", "survival by group", 4.6)
     draw_curves(axis, curves, list(GROUP_STYLES.values())[: len(curves)])
     return figure
 

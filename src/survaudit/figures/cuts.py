@@ -19,8 +19,8 @@ from survaudit.cutpoint.dose_response import SplineEffect
 from survaudit.cutpoint.scan import CutGrid, CutScan
 from survaudit.cutpoint.stability import BootstrapCuts
 from survaudit.figures.curves import draw_curves
-from survaudit.figures.style import ALERT, GROUP_STYLES, INK, PUBLIC, QUIET, SIMULATED, figure_of
-from survaudit.survival.curves import KaplanMeier
+from survaudit.figures.style import ALERT, GROUP_STYLES, INK, QUIET, figure_of
+from survaudit.survival.curves import Floats, Ints, KaplanMeier
 
 if TYPE_CHECKING:  # what is drawn of another cohort loads nothing of this paper's
     from survaudit.follow_up.ensemble_cuts import BestCuts
@@ -38,7 +38,7 @@ _PRIORS = (("-", "o", INK), ("--", "s", "#2f6f9f"), ("-.", "^", "#8a6100"), (":"
 
 
 def draw_cut_figure(
-    scan: CutScan, x: ArrayLike, name: str, curves: tuple[KaplanMeier, KaplanMeier], kind: str = PUBLIC
+    scan: CutScan, x: ArrayLike, name: str, curves: tuple[KaplanMeier, KaplanMeier], kind: str = "PUBLIC DATA"
 ) -> Figure:
     """Draw the statistic over all cuts, the cohort split at the best one, and the two curves.
 
@@ -92,18 +92,13 @@ def _ring(axis: Axes, x: float, y: float) -> None:
     axis.plot(x, y, "o", markersize=13, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=2)
 
 
-def _capital(name: str) -> str:
-    """Return what a covariate is, as an axis begins with it."""
-    return name[:1].upper() + name[1:]
-
-
 def _draw_cut(axis: Axes, cut: float) -> None:
     """Draw an upright dashed line at a cut, on a white one, so that it stands out on dark bars too."""
     axis.axvline(cut, color="white", linewidth=3)
     axis.axvline(cut, color=INK, linewidth=1.2, linestyle="--")
 
 
-def _edges_at(values: NDArray[np.float64], cut: float, bins: int) -> NDArray[np.float64]:
+def _edges_at(values: Floats, cut: float, bins: int) -> Floats:
     """Return edges of about so many equal bins, one edge of them at the cut."""
     least, most = float(values.min()), float(values.max())
     width = (most - least) / bins or 1.0
@@ -114,9 +109,7 @@ def _edges_at(values: NDArray[np.float64], cut: float, bins: int) -> NDArray[np.
     return np.asarray(cut + width * np.arange(-below, above + 1), dtype=float)
 
 
-def split_counts(
-    x: ArrayLike, cut: float, bins: int = 20
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+def split_counts(x: ArrayLike, cut: float, bins: int = 20) -> tuple[Floats, Ints, Ints]:
     """Count a covariate in about so many equal bins, one edge of them at the cut.
 
     Parameters
@@ -155,7 +148,7 @@ def draw_split(axis: Axes, x: ArrayLike, cut: float, name: str, bins: int = 20) 
     axis.bar(height=low, color=LOW.colour, label=f"low (n = {low.sum()})", **bars)
     axis.bar(height=high, bottom=low, color=HIGH.colour, hatch=HIGH.hatch, label=f"high (n = {high.sum()})", **bars)
     _draw_cut(axis, cut)
-    axis.set(xlabel=_capital(name), ylabel="Patients", title="The cohort, split")
+    axis.set(xlabel=name[:1].upper() + name[1:], ylabel="Patients", title="The cohort, split")
     axis.set_ylim(0, 1.3 * axis.get_ylim()[1])  # room for the legend
     axis.legend(fontsize="small")
 
@@ -181,7 +174,7 @@ def draw_grid(grid: CutGrid, scan: CutScan) -> Figure:
     scan : CutScan
         Every single cut of the same cohort.
     """
-    figure, axis = figure_of(PUBLIC, "every pair of cuts", 5.4)
+    figure, axis = figure_of("PUBLIC DATA", "every pair of cuts", 5.4)
     n_low, n_high = np.concatenate([grid.n_low, scan.n_low]), np.concatenate([grid.n_high, scan.n_high])
     statistic = np.concatenate([grid.statistic, scan.statistic])
     most = float(np.abs(statistic).max())
@@ -208,7 +201,7 @@ def draw_null_shares(table: pd.DataFrame) -> Figure:
     table : pandas.DataFrame
         Columns ``min_group``, ``censoring``, ``share``, ``standard_error``.
     """
-    figure, axis = figure_of(SIMULATED, "cohorts in which nothing matters", 4.2)
+    figure, axis = figure_of("SIMULATED", "cohorts in which nothing matters", 4.2)
     looks = zip(table.groupby("censoring"), _CENSORED, strict=False)
     for place, ((censoring, rows), (line, marker, tone)) in enumerate(looks):
         label = f"{100 * float(str(censoring)):.0f}% censored"
@@ -236,7 +229,7 @@ def draw_rejections(table: pd.DataFrame) -> Figure:
     """
     methods = list(dict.fromkeys(table["method"]))
     sizes = sorted(set(table["n"]))
-    figure, axis = figure_of(SIMULATED, "cohorts in which nothing matters", 0.6 * len(methods) + 1.6)
+    figure, axis = figure_of("SIMULATED", "cohorts in which nothing matters", 0.6 * len(methods) + 1.6)
     for place, (n, style) in enumerate(zip(sizes, GROUP_STYLES.values(), strict=False)):
         rows = table[table["n"] == n].set_index("method").reindex(methods)
         y = np.arange(len(methods)) + 0.22 * (place - 1)
@@ -251,7 +244,7 @@ def draw_rejections(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def draw_bootstrap(bootstrap: BootstrapCuts, name: str, kind: str = PUBLIC) -> Figure:
+def draw_bootstrap(bootstrap: BootstrapCuts, name: str, kind: str = "PUBLIC DATA") -> Figure:
     """Draw where bootstrap samples put the cut, and its effect inside and outside of the sample.
 
     Parameters
@@ -294,7 +287,7 @@ def draw_spline(effect: SplineEffect, x: ArrayLike, name: str) -> Figure:
     name : str
         What it is, with its unit.
     """
-    figure, axis = figure_of(PUBLIC, "without a cut", 3.8)
+    figure, axis = figure_of("PUBLIC DATA", "without a cut", 3.8)
     curve = effect.curve
     axis.fill_between(curve["x"], curve["lower"], curve["upper"], color=LOW.colour, alpha=0.2, linewidth=0)
     axis.plot(curve["x"], curve["hazard_ratio"], color=LOW.colour, linewidth=2)
@@ -305,7 +298,7 @@ def draw_spline(effect: SplineEffect, x: ArrayLike, name: str) -> Figure:
     axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
     axis.yaxis.set_major_formatter("{x:g}")
     axis.yaxis.set_minor_formatter("")
-    axis.set(xlabel=_capital(name), ylabel="Hazard ratio against the median")
+    axis.set(xlabel=name[:1].upper() + name[1:], ylabel="Hazard ratio against the median")
     return figure
 
 

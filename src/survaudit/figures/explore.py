@@ -21,7 +21,7 @@ from survaudit.cutpoint.nulls import chi2_of_p
 from survaudit.cutpoint.scan import CutScan
 from survaudit.figures.curves import draw_curves, nice_months
 from survaudit.figures.cuts import HIGH, LOW, split_counts
-from survaudit.figures.style import ALERT, DAYS_PER_MONTH, FAINT, HATCH, INK, KIND_COLOURS, QUIET, SIMULATED, figure_of
+from survaudit.figures.style import ALERT, DAYS_PER_MONTH, FAINT, HATCH, INK, KIND_COLOURS, QUIET, figure_of
 from survaudit.survival.curves import KaplanMeier
 
 # Bins of the histogram of the covariate, as in the static figure of cut-points.
@@ -179,8 +179,8 @@ def draw_null_cohort(scan: CutScan, curves: tuple[KaplanMeier, KaplanMeier], bes
     printed : float
         The chi-square to be reached.
     """
-    figure, ((left, right), (below, empty)) = figure_of(SIMULATED, "cohorts in which nothing matters", 6.4, 2, 2)
-    empty.remove()
+    figure, ((left, right), (below, empty)) = figure_of("SIMULATED", "cohorts in which nothing matters", 6.4, 2, 2)
+    empty.remove()  # the best cuts take the whole of the lower row
     below.set_subplotspec(below.get_gridspec()[1, :])
     left.vlines(scan.n_low, 0, scan.chi2, color=QUIET, linewidth=1.4)
     left.plot(scan.best.n_low, scan.best.chi2, "o", markersize=12, markerfacecolor="none", markeredgecolor=INK)

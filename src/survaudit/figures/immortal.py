@@ -13,20 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from survaudit.cohort.schema import GROUPS
 from survaudit.figures.curves import draw_curves, nice_months, write_at_risk
-from survaudit.figures.style import (
-    ALERT,
-    DAYS_PER_MONTH,
-    GROUP_STYLES,
-    INK,
-    PUBLIC,
-    QUIET,
-    SIMULATED,
-    figure_of,
-    marked,
-    place_patients,
-)
+from survaudit.figures.style import ALERT, DAYS_PER_MONTH, GROUP_STYLES, INK, QUIET, figure_of, marked, place_patients
 from survaudit.immortal.episodes import StateCurve
 from survaudit.survival.curves import KaplanMeier
 
@@ -46,8 +34,7 @@ def draw_guaranteed(states: pd.DataFrame) -> Figure:
     states : pandas.DataFrame
         What ``person_time`` returns.
     """
-    rank = states["group"].map(GROUPS.index)
-    order = states.assign(rank=rank).sort_values(["rank", "patient"]).drop_duplicates("patient")
+    order = states.sort_values("patient").drop_duplicates("patient")
     edge = 1.12 * float(states.loc[states["dated"], "to_days"].max()) / DAYS_PER_MONTH
     figure, axis = figure_of("IDENTIFIED", "guaranteed days", 8.4)
     rows = place_patients(axis, dict(zip(order["patient"], order["group"], strict=True)))
@@ -90,7 +77,7 @@ def draw_simon_makuch(naive: Sequence[KaplanMeier], proper: Sequence[StateCurve]
         What these two states are called.
     """
     with mpl.rc_context({"font.size": 13, "axes.titlesize": 14, "figure.titlesize": 15}):
-        figure, (left, right) = figure_of(PUBLIC, "heart transplants", 5.6, 1, 2, width=10.5, sharey=True)
+        figure, (left, right) = figure_of("PUBLIC DATA", "heart transplants", 5.6, 1, 2, width=10.5, sharey=True)
         draw_curves(left, naive, (NOT_SWITCHED, SWITCHED))
         left.set_title("Groups named after the future")
         _draw_states(right, proper, names)
@@ -126,9 +113,8 @@ def draw_rejections(rates: pd.DataFrame, level: float) -> Figure:
     """
     kinds = list(pd.unique(rates["kind"]))
     heights = [int((rates["kind"] == kind).sum()) + 1 for kind in kinds]
-    how: dict[str, Any] = {"sharex": True, "height_ratios": heights}
-    words, height = "how often an effect is found", 0.34 * sum(heights) + 1.4
-    figure, axes = figure_of(SIMULATED, words, height, len(kinds), 1, **how)
+    figure, axes = figure_of("SIMULATED", "how often an effect is found", 0.34 * sum(heights) + 1.4, len(kinds), 1,
+                             sharex=True, height_ratios=heights)  # fmt: skip
     for axis, kind in zip(axes, kinds, strict=True):
         own = rates[rates["kind"] == kind].reset_index(drop=True)
         axis.hlines(own.index, own["least"], own["most"], color=QUIET, linewidth=2.5)

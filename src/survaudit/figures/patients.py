@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -57,8 +55,8 @@ def _draw_grid(axis: Axes, frame: pd.DataFrame) -> None:
             axis.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=colour, edgecolor="white", linewidth=1))
             axis.text(x, y, letter, ha="center", va="center", fontsize=8, color=ink_on(colour))
     axis.set(xlim=(-0.5, len(frame.columns) - 0.5), ylim=(len(frame) + 0.5, 0.5))
-    slanted: dict[str, Any] = {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}
-    axis.set_xticks(range(len(frame.columns)), list(frame.columns), fontsize=8.5, **slanted)
+    axis.set_xticks(range(len(frame.columns)), list(frame.columns), rotation=60, ha="right", rotation_mode="anchor",
+                    fontsize=8.5)  # fmt: skip
     axis.set_yticks(range(1, len(frame) + 1), [str(row) for row in frame.index], fontsize=8.5)
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
@@ -100,9 +98,8 @@ def draw_mrd_and_blasts(cohort: pd.DataFrame, named: list[int]) -> Figure:
                      linewidths=1.4, zorder=3 - 0.1 * GROUPS.index(group), marker=style.marker,
                      label=f"{group} (n = {len(values)})")  # fmt: skip
     _name_points(axis, cohort[cohort["patient"].isin(named)])
-    axis.set(
-        xlabel="MRD (%)", xlim=(-3, 103), ylabel="Blasts in marrow (%, read without a printed unit)", ylim=(-9, 104)
-    )
+    axis.set(xlabel="MRD (%)", ylabel="Blasts in marrow (%, read without a printed unit)")
+    axis.set(xlim=(-3, 103), ylim=(-9, 104))
     axis.legend(loc="lower right")
     return figure
 
@@ -139,8 +136,7 @@ def draw_group_differences(counts: pd.DataFrame) -> Figure:
     counts : pandas.DataFrame, one row a group
         What ``group_differences`` returns.
     """
-    how: dict[str, Any] = {"sharey": True, "width_ratios": [1, 1.5]}
-    figure, axes = figure_of("IDENTIFIED", "how the groups differed", 3.6, 1, 2, **how)
+    figure, axes = figure_of("IDENTIFIED", "how the groups differed", 3.6, 1, 2, sharey=True, width_ratios=[1, 1.5])
     for axis, (title, columns) in zip(axes, _SHARES.items(), strict=True):
         _draw_shares(axis, counts, columns)
         axis.set_title(title)

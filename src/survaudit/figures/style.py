@@ -40,7 +40,8 @@ GROUP_STYLES = {
 # Days in code, months on axes: the convention of the whole book.
 DAYS_PER_MONTH = 30.4375
 
-# The kinds of survival figure, as the page on how to read the book colours them.
+# The kinds of survival figure, as the page on how to read the book colours them. What shows no patient of the paper,
+# PUBLIC DATA or SIMULATED, has none of these kinds, and says so in grey.
 KIND_COLOURS = {
     "IDENTIFIED": "#0b5394",
     "COMPATIBLE": "#1a6b5c",
@@ -48,9 +49,6 @@ KIND_COLOURS = {
     "RECONSTRUCTED": "#7a5200",
     "SUPPLIED": "#4a2a86",
 }
-
-# What shows no patient of the paper has no kind, and says so in grey.
-PUBLIC, SIMULATED = "PUBLIC DATA", "SIMULATED"
 
 INK = "#1b1b1b"
 QUIET = "#5f6670"
@@ -106,29 +104,24 @@ def wear_kind(axis: Axes, kind: str) -> None:
         axis.add_artist(word)  # which clips it to the axis, too
 
 
-def name_kind(figure: Figure, kind: str, words: str, joint: str = ": ") -> None:
-    """Write what a figure shows over its left edge, the kind first, in the colour of the kind."""
-    figure.suptitle(f"{kind}{joint}{words}", color=KIND_COLOURS.get(kind, QUIET), x=0.02, ha="left")
-
-
 def figure_of(
     kind: str, words: str, height: float, *grid: int, joint: str = ": ", width: float = 7.2, **how: Any
 ) -> tuple[Figure, Any]:
-    """Return an empty figure as wide as the page, with its kind in the title, and its axes.
+    """Return an empty figure as wide as the page, with its kind over its left edge, and its axes.
 
     Axes wear their kind, unless it is IDENTIFIED: a table drawn as it is printed needs no frame.
 
     Parameters
     ----------
     kind, words, joint : str
-        As for `name_kind`.
+        What the title says, in the colour of the kind; the joint stands between the two.
     height, width : float
         In inches.
     *grid, **how
         As for ``Figure.subplots``.
     """
     figure = Figure(figsize=(width, height), layout="constrained")
-    name_kind(figure, kind, words, joint)
+    figure.suptitle(f"{kind}{joint}{words}", color=KIND_COLOURS.get(kind, QUIET), x=0.02, ha="left")
     axes = figure.subplots(*grid, **how)
     if kind in KIND_COLOURS and kind != "IDENTIFIED":
         for axis in np.ravel(axes):
@@ -148,10 +141,11 @@ def place_patients(axis: Axes, group_of: Mapping[int, str]) -> dict[int, int]:
     ----------
     axis : Axes
     group_of : mapping of int to str
-        Patient to group, in the order of the rows, from the top.
+        Patient to group, in the order of a group's rows, from the top.
     """
-    groups = list(dict.fromkeys(group_of.values()))
-    rows = {patient: row + 1 + groups.index(group) for row, (patient, group) in enumerate(group_of.items())}
+    groups = [group for group in GROUP_STYLES if group in group_of.values()]
+    order = sorted(group_of, key=lambda patient: groups.index(group_of[patient]))
+    rows = {patient: row + 1 + groups.index(group_of[patient]) for row, patient in enumerate(order)}
     for name in groups:
         own = [rows[patient] for patient, group in group_of.items() if group == name]
         label = axis.text(0.012, own[0] - 1, f"{name} (n = {len(own)})", color=GROUP_STYLES[name].words, va="center")

@@ -27,10 +27,7 @@ LABELS = {
     "below": "or below",
     "grade_3_4": "grade 3 or 4",
     "chi_square": "chi-square",
-    "os_low": "OS, cut low",
-    "os_high": "OS, cut high",
-    "lfs_low": "LFS, cut low",
-    "lfs_high": "LFS, cut high",
+    **{f"{of.lower()}_{side}": f"{of}, cut {side}" for of in ("OS", "LFS") for side in ("low", "high")},
 }
 
 
@@ -133,15 +130,12 @@ class LedgerTable:
         page = PurePosixPath(claim.notebook).stem
         link = f' <a href="{page}.html#settles-{escape(claim.id)}">Notebook {page[:2]}</a>' if self.link_pages else ""
         recomputed = {name: show_number(value) for name, value in row.finding.values.items()}
-        numbers = (
-            f'<td data-label="Printed">{_numbers(claim.printed)}</td>',
-            f'<td data-label="Recomputed">{_numbers(recomputed)}</td>',
-        )
+        numbers = {"Printed": _numbers(claim.printed), "Recomputed": _numbers(recomputed)} if self.numbers else {}
         cells = (
             f'<th scope="row"><span class="ledger-where"><code>{escape(claim.id)}</code> · {escape(claim.where)}</span>'
             f'<span class="ledger-claim">{escape(claim.statement)}</span>'
             f'<span class="ledger-reason">{escape(row.reason)}{link}</span></th>',
-            *(numbers * self.numbers),
+            *(f'<td data-label="{head}">{cell}</td>' for head, cell in numbers.items()),
             f'<td data-label="Verdict">{badge(str(row.verdict))}</td>',
         )
         anchor = f' id="claim-{escape(claim.id)}"' if self.anchors else ""

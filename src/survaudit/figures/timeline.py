@@ -28,13 +28,6 @@ _RESPONSES = {"CR, MRD-": "CR−", "CR, MRD+": "CR+", "CR": "CR", "NR": "NR", "n
 _BEYOND = 70
 
 
-def patient_order(events: pd.DataFrame) -> list[int]:
-    """Return the patients by group, then by the day of their first infusion."""
-    first = events[events["event"] == "first infusion"]
-    ranked = first.assign(rank=first["group"].map(GROUPS.index).astype(int)).sort_values(["rank", "date", "patient"])
-    return [int(patient) for patient in ranked["patient"]]
-
-
 def draw_swimmers(events: pd.DataFrame, states: pd.DataFrame, *, calendar: bool) -> Figure:
     """Draw a line a patient, with dated events as marks and undated relapses as gaps with a question.
 
@@ -49,11 +42,10 @@ def draw_swimmers(events: pd.DataFrame, states: pd.DataFrame, *, calendar: bool)
     """
     words = "dated events by the calendar" if calendar else "dated events since infusion"
     figure, axis = figure_of("IDENTIFIED", words, 10.4)
-    group = events.drop_duplicates("patient").set_index("patient")["group"]
-    rows = place_patients(axis, {patient: str(group[patient]) for patient in patient_order(events)})
-    zero = events[events["event"] == "first infusion"].set_index("patient")["date"]
+    first = events[events["event"] == "first infusion"].sort_values(["date", "patient"]).set_index("patient")
+    rows = place_patients(axis, first["group"].to_dict())
     for patient, own in events.groupby("patient"):
-        start = zero[patient] if calendar else None
+        start = first["date"][patient] if calendar else None
         _draw_patient(axis, rows[int(str(patient))], own, states[states["patient"] == patient], start)
     _finish_swimmers(axis, calendar=calendar)
     figure.legend(handles=_swimmer_key(), loc="outside lower center", ncols=2)
