@@ -228,9 +228,8 @@ def draw_rejections(table: pd.DataFrame) -> Figure:
         Columns ``method``, ``n``, ``rejected``, ``standard_error``, ``alpha``.
     """
     methods = list(dict.fromkeys(table["method"]))
-    sizes = sorted(set(table["n"]))
     figure, axis = figure_of("SIMULATED", "cohorts in which nothing matters", 0.6 * len(methods) + 1.6)
-    for place, (n, style) in enumerate(zip(sizes, GROUP_STYLES.values(), strict=False)):
+    for place, (n, style) in enumerate(zip(sorted(set(table["n"])), GROUP_STYLES.values(), strict=False)):
         rows = table[table["n"] == n].set_index("method").reindex(methods)
         y = np.arange(len(methods)) + 0.22 * (place - 1)
         axis.errorbar(rows["rejected"], y, xerr=2 * rows["standard_error"], fmt=style.marker, color=style.colour,
@@ -294,11 +293,10 @@ def draw_spline(effect: SplineEffect, x: ArrayLike, name: str) -> Figure:
     axis.axhline(1, color=QUIET, linewidth=1, linestyle=":")
     values = np.asarray(x, dtype=float)
     axis.plot(values, np.full(values.size, 0.02), "|", color=INK, alpha=0.25, transform=axis.get_xaxis_transform())
-    axis.set_yscale("log")
+    axis.set(xlabel=name[:1].upper() + name[1:], ylabel="Hazard ratio against the median", yscale="log")
     axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
     axis.yaxis.set_major_formatter("{x:g}")
     axis.yaxis.set_minor_formatter("")
-    axis.set(xlabel=name[:1].upper() + name[1:], ylabel="Hazard ratio against the median")
     return figure
 
 

@@ -24,9 +24,6 @@ from survaudit.figures.cuts import HIGH, LOW, split_counts
 from survaudit.figures.style import ALERT, DAYS_PER_MONTH, FAINT, HATCH, INK, KIND_COLOURS, QUIET, figure_of
 from survaudit.survival.curves import KaplanMeier
 
-# Bins of the histogram of the covariate, as in the static figure of cut-points.
-BINS = 20
-
 # Strokes of the SVG for matplotlib's names of lines.
 _DASHES = {"-": "", "--": "7 4", "-.": "9 3 2 3", ":": "2 3"}
 
@@ -64,7 +61,7 @@ class Cohort:
     def to_json(self) -> dict[str, Any]:
         """Return what the script draws; P values and statistics with six decimals, curves with four."""
         scan, x = self.every.scan, self.every.x
-        bins = [split_counts(x, cut, BINS) for cut in scan.cut]
+        bins = [split_counts(x, cut) for cut in scan.cut]
         last = max(curve.last_day for pair in self.every.curves for curve in pair)
         months = nice_months(last / DAYS_PER_MONTH)
         words = {name: getattr(self, name) for name in ("title", "kind", "covariate", "unit", "outcome")}

@@ -21,10 +21,6 @@ from survaudit.follow_up.comparison import Comparison
 from survaudit.follow_up.ensemble import Compared
 from survaudit.survival.curves import KaplanMeier
 
-# All bounds run on one axis, so that panels compare. The last of them moves when the paper appeared; the axis goes on
-# beyond that, for a step under its frame would not be seen.
-_MONTHS = 70.0
-_BEYOND = 1.05
 _LEVEL = 0.05
 
 
@@ -39,12 +35,11 @@ def draw_intervals(found: Endpoints) -> Figure:
     found : Endpoints
         The intervals of one endpoint. Filled ends are cells of the tables, hollow ends assumptions.
     """
-    intervals = sorted(found.intervals, key=lambda own: (GROUPS.index(own.group), own.patient))
-    last = max(own.right.day for own in intervals if np.isfinite(own.right.day)) / DAYS_PER_MONTH
+    last = max(own.right.day for own in found.intervals if np.isfinite(own.right.day)) / DAYS_PER_MONTH
     edge = 1.08 * max(last, 24.0)
-    figure, axis = figure_of("IDENTIFIED", ENDPOINT_WORDS[found.endpoint], 0.24 * len(intervals) + 2.3)
-    rows = book.place_patients(axis, {own.patient: own.group for own in intervals})
-    for own in intervals:
+    figure, axis = figure_of("IDENTIFIED", ENDPOINT_WORDS[found.endpoint], 0.24 * len(found.intervals) + 2.3)
+    rows = book.place_patients(axis, {own.patient: own.group for own in found.intervals})
+    for own in found.intervals:
         _draw_interval(axis, rows[own.patient], own, edge)
     axis.set(xlim=(-0.03 * edge, 1.02 * edge), xlabel="Months since the first infusion")
     key = [
@@ -83,7 +78,9 @@ def draw_bounds(bounds: pd.DataFrame) -> Figure:
     panels = [panel.title for panel in PANELS.values() if (panel.endpoint, [*panel.groups]) == (endpoint, groups)]
     words, joint = (panels[0], ", panel ") if panels else (ENDPOINT_WORDS[endpoint], ": ")
     figure, axes = figure_of("IDENTIFIED", words, 3.3, 1, len(groups), joint=joint, sharey=True, squeeze=False)
-    edge = max(_MONTHS, _BEYOND * float(bounds["time_days"].max()) / DAYS_PER_MONTH)
+    # All bounds run on one axis, so that panels compare. The last of them moves when the paper appeared; the axis goes
+    # on beyond that, for a step under its frame would not be seen.
+    edge = max(70.0, 1.05 * float(bounds["time_days"].max()) / DAYS_PER_MONTH)
     for axis, group in zip(axes[0], groups, strict=True):
         _draw_bounds_of(axis, bounds[bounds["group"] == group], edge)
     axes[0, 0].set_ylabel("Survival")
@@ -189,9 +186,8 @@ def draw_compatible(bands: pd.DataFrame, compared: Mapping[str, Compared], panel
     figure, (left, right) = figure_of("COMPATIBLE", panel.title, 3.9, 1, 2, joint=", panel ")
     _draw_bands(left, bands)
     # The legend lies over the axis, and so over no data.
-    left.legend(
-        fontsize="small", labelspacing=0.3, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.5, borderpad=0
-    )
+    left.legend(fontsize="small", labelspacing=0.3, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.5,
+                borderpad=0)  # fmt: skip
     left.set_title("Curves", fontsize=10, pad=32)
     _draw_p_values(right, compared)
     return figure
@@ -201,8 +197,7 @@ def _draw_bands(axis: Axes, bands: pd.DataFrame) -> None:
     # A median lies in bands of its own colour: without a white edge it would be lost in them.
     halo = [withStroke(linewidth=3.6, foreground="white")]
     for group, rows in bands.groupby("group", sort=False):
-        style = GROUP_STYLES[str(group)]
-        months = rows["time_days"] / DAYS_PER_MONTH
+        style, months = GROUP_STYLES[str(group)], rows["time_days"] / DAYS_PER_MONTH
         for low, high, alpha in (("q05", "q95", 0.18), ("q25", "q75", 0.3)):
             axis.fill_between(months, rows[low], rows[high], step="post", color=style.colour, alpha=alpha, linewidth=0)
         axis.step(months, rows["q50"], where="post", color=style.colour, linestyle=style.line, linewidth=1.8,

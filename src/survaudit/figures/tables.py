@@ -53,7 +53,9 @@ class FrameTable:
         shown = self.frame.apply(_as_shown)
         table = shown.to_html(index=False, border=0, classes="frame-table", justify="unset")
         table = UNBROKEN.sub(r'<span class="unbroken">\g<0></span>', table)  # which a narrow column may not break
-        return _scrolling(table, self.label) + _download(self.full, self.label)
+        # A region that scrolls must be reachable by keyboard, and have a name.
+        frame = f'<div class="table-frame" role="region" tabindex="0" aria-label="{escape(self.label)}">{table}</div>'
+        return frame + _download(self.full, self.label)
 
     def __repr__(self) -> str:
         """Return the table as plain text, for readers without HTML."""
@@ -72,8 +74,7 @@ def _as_shown(column: pd.Series) -> pd.Series:
     four decimals are the same in all cells; more of them are the source's, or of very different size.
     """
     if pd.api.types.is_datetime64_any_dtype(column):
-        days: pd.Series = column.dt.strftime("%Y-%m-%d").fillna("")
-        return days
+        return pd.Series(column.dt.strftime("%Y-%m-%d").fillna(""))
     if not pd.api.types.is_float_dtype(column):
         return column.map(lambda cell: "" if pd.api.types.is_scalar(cell) and pd.isna(cell) else str(cell))
     finite = column[np.isfinite(column)].astype(float)
@@ -89,11 +90,6 @@ def _download(frame: pd.DataFrame, label: str) -> str:
     content = base64.b64encode(frame.to_csv(index=False, lineterminator="\n").encode()).decode()
     link = f'<a download="{name}.csv" href="data:text/csv;base64,{content}">{escape(label)} (CSV)</a>'
     return f'<p class="table-download">{link}</p>'
-
-
-def _scrolling(table: str, label: str) -> str:
-    # A region that scrolls must be reachable by keyboard, and have a name.
-    return f'<div class="table-frame" role="region" tabindex="0" aria-label="{escape(label)}">{table}</div>'
 
 
 class LedgerTable:

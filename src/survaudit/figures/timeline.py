@@ -43,11 +43,19 @@ def draw_swimmers(events: pd.DataFrame, states: pd.DataFrame, *, calendar: bool)
     words = "dated events by the calendar" if calendar else "dated events since infusion"
     figure, axis = figure_of("IDENTIFIED", words, 10.4)
     first = events[events["event"] == "first infusion"].sort_values(["date", "patient"]).set_index("patient")
-    rows = place_patients(axis, first["group"].to_dict())
+    rows = place_patients(axis, dict(zip(first.index, first["group"], strict=True)))
     for patient, own in events.groupby("patient"):
         start = first["date"][patient] if calendar else None
         _draw_patient(axis, rows[int(str(patient))], own, states[states["patient"] == patient], start)
-    _finish_swimmers(axis, calendar=calendar)
+    if calendar:
+        locator = YearLocator()  # type: ignore[no-untyped-call]
+        axis.xaxis.set_major_locator(locator)
+        axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    else:
+        axis.axvline(0, color=QUIET, linewidth=0.8)
+    axis.set_xlabel("Calendar time" if calendar else "Months since the first infusion")
+    axis.grid(axis="x")
+    axis.set_axisbelow(True)
     figure.legend(handles=_swimmer_key(), loc="outside lower center", ncols=2)
     return figure
 
@@ -95,19 +103,6 @@ def _draw_undated_relapse(axis: Axes, y: int, state: Mapping[Any, Any], start: p
     axis.plot(_at(days, start), y, marker, color=INK, markerfacecolor="white", markersize=size)
     axis.annotate("?", (_at(days, start), y), (0, -0.4), textcoords="offset points", ha="center", va="center",
                   fontsize=8, fontweight="bold")  # fmt: skip
-
-
-def _finish_swimmers(axis: Axes, *, calendar: bool) -> None:
-    if calendar:
-        locator = YearLocator()  # type: ignore[no-untyped-call]
-        axis.xaxis.set_major_locator(locator)
-        axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
-        axis.set_xlabel("Calendar time")
-    else:
-        axis.axvline(0, color=QUIET, linewidth=0.8)
-        axis.set_xlabel("Months since the first infusion")
-    axis.grid(axis="x")
-    axis.set_axisbelow(True)
 
 
 def _swimmer_key() -> list[Line2D]:
@@ -161,19 +156,16 @@ def draw_flow(counts: Mapping[str, int]) -> Figure:
             (x0, y0, *_), (x1, y1, *_) = stations[begin], stations[end]
             axis.annotate("", (x1, y1 + 0.3), (x0, y0 - 0.3), arrowprops=arrow)
     for x, y, group, text in stations.values():
-        _draw_station(axis, (x, y), text, GROUP_STYLES[group].colour if group else QUIET)
+        edge = GROUP_STYLES[group].colour if group else QUIET
+        look: dict[str, Any] = {"boxstyle": "round,pad=0.02", "facecolor": "white", "edgecolor": edge, "linewidth": 2}
+        axis.add_patch(FancyBboxPatch((x - 0.42, y - 0.28), 0.84, 0.56, **look))
+        axis.text(x, y, text, ha="center", va="center", fontsize=9)
     for group in GROUPS:
         axis.plot([], [], color=GROUP_STYLES[group].colour, linewidth=3, label=f"ends as {group}")
     axis.legend(loc="lower right")
     axis.set(xlim=(-0.3, 4.3), ylim=(-0.45, 4.45))
     axis.axis("off")
     return figure
-
-
-def _draw_station(axis: Axes, centre: tuple[float, float], text: str, colour: str) -> None:
-    look: dict[str, Any] = {"boxstyle": "round,pad=0.02", "facecolor": "white", "edgecolor": colour, "linewidth": 2}
-    axis.add_patch(FancyBboxPatch((centre[0] - 0.42, centre[1] - 0.28), 0.84, 0.56, **look))
-    axis.text(*centre, text, ha="center", va="center", fontsize=9)
 
 
 def draw_calendar(events: pd.DataFrame) -> Figure:
