@@ -38,7 +38,7 @@ def test_nor_does_anything_that_it_imports() -> None:
     code = "\n".join([*imports(), "print(*(name for name in sys.modules if name.startswith('survaudit')))"])
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT)
     loaded = told.stdout.split()
-    assert {"survaudit.survival.curves", "survaudit.figures.frames"} <= set(loaded)
+    assert {"survaudit.survival.curves", "survaudit.figures.tables"} <= set(loaded)
     assert [name for name in loaded if name.startswith("survaudit.cohort")] == []
 
 

@@ -17,11 +17,11 @@ from survaudit.cohort.panels import PANELS
 from survaudit.cohort.tables import Supplement, cell_states
 from survaudit.cohort.timeline import dated_events, patient_flow, recorded_states
 from survaudit.figures import immortal as immortal_figures
-from survaudit.figures import patients, sources, timeline
+from survaudit.figures import patients, timeline
 from survaudit.figures.curves import nice_months
 from survaudit.figures.cuts import draw_split, draw_split_cohort
-from survaudit.figures.intervals import draw_bounds
-from survaudit.figures.style import DAYS_PER_MONTH, PUBLIC, SIMULATED, place_patients, wear_kind
+from survaudit.figures.panels import draw_bounds
+from survaudit.figures.style import DAYS_PER_MONTH, place_patients, wear_kind
 from survaudit.immortal.episodes import episodes, simon_makuch
 from survaudit.survival.curves import kaplan_meier
 
@@ -113,10 +113,10 @@ def _swimmers(supplement: Supplement, *, calendar: bool) -> Figure:
 
 Draw = Callable[[Supplement], Figure]
 OF_THE_TABLES: dict[str, Draw] = {
-    "cells": lambda of: sources.draw_cell_states(
+    "cells": lambda of: patients.draw_cell_states(
         {name: cell_states(of, name) for name in of.repairs["table"].unique()}
     ),
-    "printed pair": lambda _: sources.draw_chi_square_and_p((5.585, 5.595), (0.0165, 0.0175)),
+    "printed pair": lambda _: patients.draw_chi_square_and_p((5.585, 5.595), (0.0165, 0.0175)),
     "split": lambda of: draw_split_cohort(of.cohort["mrd_percent"], 65.3, "MRD (%)"),
     "distributions": lambda of: patients.draw_distributions(of.cohort, MEASURES),
     "blasts": lambda of: patients.draw_mrd_and_blasts(of.cohort, [2, 17]),
@@ -127,8 +127,8 @@ OF_THE_TABLES: dict[str, Draw] = {
     "calendar": lambda of: timeline.draw_calendar(dated_events(of.treatments)),
 }
 OF_OTHERS: dict[str, tuple[str, Draw]] = {
-    "hearts": (PUBLIC, lambda _: _hearts()),
-    "rejections": (SIMULATED, lambda _: _rejections()),
+    "hearts": ("PUBLIC DATA", lambda _: _hearts()),
+    "rejections": ("SIMULATED", lambda _: _rejections()),
 }
 NAMED = {name: ("IDENTIFIED", draw) for name, draw in OF_THE_TABLES.items()} | OF_OTHERS
 

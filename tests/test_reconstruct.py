@@ -15,7 +15,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from survaudit.errors import InputError, SourceFileError
-from survaudit.figures.reconstruction import draw_reconstruction
+from survaudit.figures.curves import draw_reconstruction
 from survaudit.follow_up.decoding import DECODED, WITH_NUMBERS, WITHOUT_NUMBERS
 from survaudit.follow_up.digitised import Clicks, check_clicks, click, drops, monotone, read_clicks
 from survaudit.follow_up.reconstruct import Reconstruction, reconstruct

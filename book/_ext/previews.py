@@ -65,7 +65,7 @@ def draw_picture(app: Sphinx, exception: Exception | None) -> None:
     from survaudit.cohort.bounds import bounds_by_group  # noqa: PLC0415
     from survaudit.cohort.endpoints import endpoints  # noqa: PLC0415
     from survaudit.cohort.tables import read_supplement  # noqa: PLC0415
-    from survaudit.figures.intervals import draw_bounds  # noqa: PLC0415
+    from survaudit.figures.panels import draw_bounds  # noqa: PLC0415
 
     supplement = read_supplement(Path(app.srcdir) / "data" / "raw")
     figure = draw_bounds(bounds_by_group(endpoints(supplement.cohort)["OS"]))

@@ -25,11 +25,12 @@ def to_html(certificate: Certificate) -> str:
         "bytes of the published tables. The tolerance is half a unit of the last printed digit. "
         "“Reproduced” is said of this audit: a claim that it contradicts stays contradicted."
     )
+    reasons = "".join(f"<li>{escape(reason)}</li>" for reason in certificate.reasons)
     return page.substitute(
         verdict=verdict,
         badge=badge(verdict),
         summary=escape(summary),
-        reasons=_list(certificate.reasons),
+        reasons=f"<h2>Why not</h2><ul>{reasons}</ul>" if reasons else "",
         claims="\n".join(map(_row, certificate.claims)),
         inputs=_pairs(_by_folder(certificate.inputs), code=True),
         outputs=_pairs(certificate.outputs, code=True),
@@ -45,8 +46,10 @@ def _row(claim: CertifiedClaim) -> str:
         _lines(f"± {number.tolerance}" if number.tolerance else "" for number in claim.numbers),
     )
     numbers = "".join(f'<td class="numbers">{column}</td>' for column in columns)
-    if all(number.recomputed is None for number in claim.numbers):  # what was found instead of a number
-        numbers = f'<td class="numbers">{columns[0]}</td><td colspan="2">{_folded(claim.reason)}</td>'
+    if all(number.recomputed is None for number in claim.numbers):
+        # What was found instead of a number; on paper the certificate is to stay short, and leaves it to the ledger.
+        told = f"<summary>in words</summary>{escape(claim.reason)}"
+        numbers = f'<td class="numbers">{columns[0]}</td><td colspan="2"><details>{told}</details></td>'
     unexpected = "" if claim.as_expected else f"<br>expected: {escape(claim.expected)}"
     page = claim.cell.partition(".html")[0].rpartition("/")[2]
     return (
@@ -55,11 +58,6 @@ def _row(claim: CertifiedClaim) -> str:
         f"<td><code>{escape(claim.function)}</code><br><code>{escape(claim.code)}</code></td>"
         f'<td><a href="{SITE}/{escape(claim.cell)}">{escape(page)}</a></td></tr>'
     )
-
-
-def _folded(reason: str) -> str:
-    # On paper the certificate is to stay short: there, words are left to the ledger.
-    return f"<details><summary>in words</summary>{escape(reason)}</details>"
 
 
 def _by_folder(found: Mapping[str, str]) -> dict[str, str]:
@@ -79,11 +77,6 @@ def _by_folder(found: Mapping[str, str]) -> dict[str, str]:
 
 def _lines(texts: Iterable[str]) -> str:
     return "<br>".join(map(escape, texts))
-
-
-def _list(items: Iterable[str]) -> str:
-    listed = "".join(f"<li>{escape(item)}</li>" for item in items)
-    return f"<h2>Why not</h2><ul>{listed}</ul>" if listed else ""
 
 
 def _pairs(pairs: Mapping[str, str], *, code: bool = False) -> str:

@@ -1,8 +1,9 @@
-"""Figures of cut-points, in the three panels of X-tile: the statistics, the cohort, the curves."""
+"""Figures of cut-points: the three panels of X-tile, what a selected cut is worth, and which the paper's is."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
@@ -17,20 +19,12 @@ from survaudit.cutpoint.dose_response import SplineEffect
 from survaudit.cutpoint.scan import CutGrid, CutScan
 from survaudit.cutpoint.stability import BootstrapCuts
 from survaudit.figures.curves import draw_curves
-from survaudit.figures.style import (
-    ALERT,
-    FAINT,
-    GROUP_STYLES,
-    INK,
-    KIND_COLOURS,
-    PUBLIC,
-    QUIET,
-    SIMULATED,
-    draw_cut,
-    name_kind,
-    wear_kind,
-)
-from survaudit.survival.curves import KaplanMeier
+from survaudit.figures.style import ALERT, GROUP_STYLES, INK, QUIET, figure_of
+from survaudit.survival.curves import Floats, Ints, KaplanMeier
+
+if TYPE_CHECKING:  # what is drawn of another cohort loads nothing of this paper's
+    from survaudit.follow_up.ensemble_cuts import BestCuts
+    from survaudit.follow_up.rank_sets import RankSets
 
 LOW, HIGH = GROUP_STYLES["CART1"], GROUP_STYLES["CART2"]
 # A wide figure is shown smaller than it is drawn: its letters must be larger.
@@ -39,10 +33,12 @@ _WIDE: dict[Any, Any] = {"font.size": 15, "axes.titlesize": 16, "figure.titlesiz
 _DIRECTIONS = LinearSegmentedColormap.from_list("directions", ("#053061", "#2e79b5", "#b0b4b9", "#c9503f", "#67001f"))
 # Line, marker and tone of each share of censoring: the more is censored, the lighter.
 _CENSORED = (("-", "o", "#00224e"), ("--", "s", "#2f6f9f"), ("-.", "^", "#5b8a3c"), (":", "D", "#b57f00"))
+# And of each prior: where lines cross often, dashes alone cannot be followed.
+_PRIORS = (("-", "o", INK), ("--", "s", "#2f6f9f"), ("-.", "^", "#8a6100"), (":", "D", "#7a3b8f"))
 
 
 def draw_cut_figure(
-    scan: CutScan, x: ArrayLike, name: str, curves: tuple[KaplanMeier, KaplanMeier], kind: str = PUBLIC
+    scan: CutScan, x: ArrayLike, name: str, curves: tuple[KaplanMeier, KaplanMeier], kind: str = "PUBLIC DATA"
 ) -> Figure:
     """Draw the statistic over all cuts, the cohort split at the best one, and the two curves.
 
@@ -60,15 +56,11 @@ def draw_cut_figure(
         What the follow-up is: SYNTHETIC or SUPPLIED, if it is of this cohort.
     """
     with mpl.rc_context(_WIDE):
-        figure = Figure(figsize=(12.0, 5.6), layout="constrained")
-        left, middle, right = figure.subplots(1, 3)
+        figure, (left, middle, right) = figure_of(kind, f"cut-point of {name}", 5.6, 1, 3, width=12.0)
         _draw_statistic(left, scan, name)
         draw_split(middle, x, scan.best.cut, name)
         draw_curves(right, curves, [LOW, HIGH])
         _name_curves(right, curves)
-        for axis in (left, middle, right):
-            _wear(axis, kind)
-        name_kind(figure, kind, f"cut-point of {name}")
     return figure
 
 
@@ -82,11 +74,6 @@ def _name_curves(axis: Axes, curves: tuple[KaplanMeier, KaplanMeier]) -> None:
     axis.set(ylim=(-0.02, 1.3), yticks=np.linspace(0, 1, 6), title="Survival by group")
 
 
-def _wear(axis: Axes, kind: str) -> None:
-    if kind in KIND_COLOURS:
-        wear_kind(axis, kind)
-
-
 def _draw_statistic(axis: Axes, scan: CutScan, name: str) -> None:
     """Draw chi-square over the cuts, coloured by the side that has more events than expected."""
     axis.vlines(scan.cut, 0, scan.chi2, color=np.where(scan.statistic > 0, HIGH.colour, LOW.colour), linewidth=1.4)
@@ -96,9 +83,8 @@ def _draw_statistic(axis: Axes, scan: CutScan, name: str) -> None:
         axis.plot(scan.cut[there], scan.chi2[there], style.marker, color=style.colour, markersize=3.5, label=label)
     _ring(axis, scan.best.cut, scan.best.chi2)
     axis.xaxis.set_major_locator(MaxNLocator(nbins=6))
-    axis.set(
-        xlabel=f"Cut of {name}", ylabel="Log-rank chi-square", ylim=(0, 1.3 * float(scan.chi2.max())), title="Every cut"
-    )
+    axis.set(xlabel=f"Cut of {name}", ylabel="Log-rank chi-square", title="Every cut")
+    axis.set_ylim(0, 1.3 * float(scan.chi2.max()))
     axis.legend(fontsize="small")
 
 
@@ -106,12 +92,13 @@ def _ring(axis: Axes, x: float, y: float) -> None:
     axis.plot(x, y, "o", markersize=13, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=2)
 
 
-def _capital(name: str) -> str:
-    """Return what a covariate is, as an axis begins with it."""
-    return name[:1].upper() + name[1:]
+def _draw_cut(axis: Axes, cut: float) -> None:
+    """Draw an upright dashed line at a cut, on a white one, so that it stands out on dark bars too."""
+    axis.axvline(cut, color="white", linewidth=3)
+    axis.axvline(cut, color=INK, linewidth=1.2, linestyle="--")
 
 
-def _edges_at(values: NDArray[np.float64], cut: float, bins: int) -> NDArray[np.float64]:
+def _edges_at(values: Floats, cut: float, bins: int) -> Floats:
     """Return edges of about so many equal bins, one edge of them at the cut."""
     least, most = float(values.min()), float(values.max())
     width = (most - least) / bins or 1.0
@@ -122,9 +109,7 @@ def _edges_at(values: NDArray[np.float64], cut: float, bins: int) -> NDArray[np.
     return np.asarray(cut + width * np.arange(-below, above + 1), dtype=float)
 
 
-def split_counts(
-    x: ArrayLike, cut: float, bins: int = 20
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+def split_counts(x: ArrayLike, cut: float, bins: int = 20) -> tuple[Floats, Ints, Ints]:
     """Count a covariate in about so many equal bins, one edge of them at the cut.
 
     Parameters
@@ -162,19 +147,17 @@ def draw_split(axis: Axes, x: ArrayLike, cut: float, name: str, bins: int = 20) 
     bars: dict[str, Any] = {"x": edges[:-1], "width": np.diff(edges), "align": "edge", "edgecolor": "white"}
     axis.bar(height=low, color=LOW.colour, label=f"low (n = {low.sum()})", **bars)
     axis.bar(height=high, bottom=low, color=HIGH.colour, hatch=HIGH.hatch, label=f"high (n = {high.sum()})", **bars)
-    draw_cut(axis, cut)
-    axis.set(xlabel=_capital(name), ylabel="Patients", title="The cohort, split")
+    _draw_cut(axis, cut)
+    axis.set(xlabel=name[:1].upper() + name[1:], ylabel="Patients", title="The cohort, split")
     axis.set_ylim(0, 1.3 * axis.get_ylim()[1])  # room for the legend
     axis.legend(fontsize="small")
 
 
 def draw_split_cohort(x: ArrayLike, cut: float, name: str) -> Figure:
     """Draw the middle panel alone, of the paper's own patients: a histogram, split at a cut."""
-    figure = Figure(figsize=(7.2, 3.4), layout="constrained")
-    axis = figure.subplots()
+    figure, axis = figure_of("IDENTIFIED", "the cohort, split", 3.4)
     draw_split(axis, x, cut, name)
     axis.set_title("")
-    name_kind(figure, "IDENTIFIED", "the cohort, split")
     return figure
 
 
@@ -191,15 +174,13 @@ def draw_grid(grid: CutGrid, scan: CutScan) -> Figure:
     scan : CutScan
         Every single cut of the same cohort.
     """
-    figure = Figure(figsize=(7.2, 5.4), layout="constrained")
-    axis = figure.subplots()
+    figure, axis = figure_of("PUBLIC DATA", "every pair of cuts", 5.4)
     n_low, n_high = np.concatenate([grid.n_low, scan.n_low]), np.concatenate([grid.n_high, scan.n_high])
     statistic = np.concatenate([grid.statistic, scan.statistic])
     most = float(np.abs(statistic).max())
-    size = max(14.0, 40_000 / grid.n**2)
     points = axis.scatter(
-        n_low, n_high, c=statistic, s=size, cmap=_DIRECTIONS, norm=TwoSlopeNorm(0, -most, most), marker="s",
-        linewidths=0, rasterized=True,
+        n_low, n_high, max(14.0, 40_000 / grid.n**2), statistic, marker="s", cmap=_DIRECTIONS,
+        norm=TwoSlopeNorm(0, -most, most), linewidths=0, rasterized=True,
     )  # fmt: skip
     best, single = grid.best, scan.best
     _ring(axis, best.n_low, best.n_high)
@@ -209,7 +190,6 @@ def draw_grid(grid: CutGrid, scan: CutScan) -> Figure:
     axis.annotate("best single cut", (single.n_low, single.n_high), (10, 8), textcoords="offset points")
     axis.set(xlabel="Patients in the low group", ylabel="Patients in the high group")
     figure.colorbar(points, ax=axis, label="Square root of chi-square, positive: more events in high")
-    name_kind(figure, PUBLIC, "every pair of cuts")
     return figure
 
 
@@ -221,11 +201,9 @@ def draw_null_shares(table: pd.DataFrame) -> Figure:
     table : pandas.DataFrame
         Columns ``min_group``, ``censoring``, ``share``, ``standard_error``.
     """
-    figure = Figure(figsize=(7.2, 4.2), layout="constrained")
-    axis = figure.subplots()
-    for place, ((censoring, rows), (line, marker, tone)) in enumerate(
-        zip(table.groupby("censoring"), _CENSORED, strict=False)
-    ):
+    figure, axis = figure_of("SIMULATED", "cohorts in which nothing matters", 4.2)
+    looks = zip(table.groupby("censoring"), _CENSORED, strict=False)
+    for place, ((censoring, rows), (line, marker, tone)) in enumerate(looks):
         label = f"{100 * float(str(censoring)):.0f}% censored"
         # Side by side and hollow, so that neither a neighbour nor the mark itself hides a bar.
         axis.errorbar(
@@ -234,11 +212,10 @@ def draw_null_shares(table: pd.DataFrame) -> Figure:
         )  # fmt: skip
     axis.set(xlabel="Least number of patients on either side", ylabel="Chance under no effect", ylim=(0, None))
     axis.set_xticks(sorted(set(table["min_group"])))
-    axis.grid(axis="y", color=FAINT, linewidth=0.6)
+    axis.grid(axis="y")
     axis.axhline(0.05, color=QUIET, linewidth=1, linestyle=":")
     axis.text(table["min_group"].max(), 0.055, "the usual limit", color=QUIET, ha="right", va="bottom")
     axis.legend()
-    name_kind(figure, SIMULATED, "cohorts in which nothing matters")
     return figure
 
 
@@ -251,32 +228,22 @@ def draw_rejections(table: pd.DataFrame) -> Figure:
         Columns ``method``, ``n``, ``rejected``, ``standard_error``, ``alpha``.
     """
     methods = list(dict.fromkeys(table["method"]))
-    sizes = sorted(set(table["n"]))
-    figure = Figure(figsize=(7.2, 0.6 * len(methods) + 1.6), layout="constrained")
-    axis = figure.subplots()
-    for place, (n, style) in enumerate(zip(sizes, GROUP_STYLES.values(), strict=False)):
+    figure, axis = figure_of("SIMULATED", "cohorts in which nothing matters", 0.6 * len(methods) + 1.6)
+    for place, (n, style) in enumerate(zip(sorted(set(table["n"])), GROUP_STYLES.values(), strict=False)):
         rows = table[table["n"] == n].set_index("method").reindex(methods)
         y = np.arange(len(methods)) + 0.22 * (place - 1)
-        axis.errorbar(
-            rows["rejected"],
-            y,
-            xerr=2 * rows["standard_error"],
-            fmt=style.marker,
-            color=style.colour,
-            label=f"n = {n}",
-            capsize=2,
-        )
+        axis.errorbar(rows["rejected"], y, xerr=2 * rows["standard_error"], fmt=style.marker, color=style.colour,
+                      label=f"n = {n}", capsize=2)  # fmt: skip
     axis.axvline(float(table["alpha"].iloc[0]), color=ALERT, linewidth=1.2, linestyle="--")
     axis.set_yticks(range(len(methods)), methods)
     axis.invert_yaxis()
     axis.set(xlabel="Share of null cohorts in which the best cut is called significant", xlim=(0, None))
-    axis.grid(axis="x", color=FAINT, linewidth=0.6)
+    axis.grid(axis="x")
     axis.legend()
-    name_kind(figure, SIMULATED, "cohorts in which nothing matters")
     return figure
 
 
-def draw_bootstrap(bootstrap: BootstrapCuts, name: str, kind: str = PUBLIC) -> Figure:
+def draw_bootstrap(bootstrap: BootstrapCuts, name: str, kind: str = "PUBLIC DATA") -> Figure:
     """Draw where bootstrap samples put the cut, and its effect inside and outside of the sample.
 
     Parameters
@@ -291,12 +258,11 @@ def draw_bootstrap(bootstrap: BootstrapCuts, name: str, kind: str = PUBLIC) -> F
     cuts = bootstrap.cut
     # Counts of something have a bar for each number, or bars would stand beside the numbers.
     counts = bool((cuts == np.round(cuts)).all()) and np.ptp(cuts) < 60
-    figure = Figure(figsize=(7.2, 3.6), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=[1.2, 1])
+    figure, (left, right) = figure_of(kind, "bootstrap", 3.6, 1, 2, width_ratios=[1.2, 1])
     bins = np.arange(cuts.min() - 0.5, cuts.max() + 1) if counts else 30
     left.hist(cuts, bins=bins, color=LOW.colour, edgecolor="white")
     left.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=counts))
-    draw_cut(left, bootstrap.original.cut)
+    _draw_cut(left, bootstrap.original.cut)
     left.set(xlabel=f"Chosen cut of {name}", ylabel="Bootstrap samples", title="Where the cut falls")
     effects = [bootstrap.in_bag, bootstrap.out_of_bag[np.isfinite(bootstrap.out_of_bag)]]
     boxes = right.boxplot(effects, showfliers=False, widths=0.6, patch_artist=True, medianprops={"color": INK})
@@ -305,9 +271,6 @@ def draw_bootstrap(bootstrap: BootstrapCuts, name: str, kind: str = PUBLIC) -> F
     right.axhline(0, color=QUIET, linewidth=1, linestyle=":")
     right.set_xticks([1, 2], ["in the\nsample", "in the\npatients left out"])
     right.set(ylabel="Log hazard ratio, high against low", title="What it seems worth")
-    for axis in (left, right):
-        _wear(axis, kind)
-    name_kind(figure, kind, "bootstrap")
     return figure
 
 
@@ -323,18 +286,65 @@ def draw_spline(effect: SplineEffect, x: ArrayLike, name: str) -> Figure:
     name : str
         What it is, with its unit.
     """
-    figure = Figure(figsize=(7.2, 3.8), layout="constrained")
-    axis = figure.subplots()
+    figure, axis = figure_of("PUBLIC DATA", "without a cut", 3.8)
     curve = effect.curve
     axis.fill_between(curve["x"], curve["lower"], curve["upper"], color=LOW.colour, alpha=0.2, linewidth=0)
     axis.plot(curve["x"], curve["hazard_ratio"], color=LOW.colour, linewidth=2)
     axis.axhline(1, color=QUIET, linewidth=1, linestyle=":")
     values = np.asarray(x, dtype=float)
     axis.plot(values, np.full(values.size, 0.02), "|", color=INK, alpha=0.25, transform=axis.get_xaxis_transform())
-    axis.set_yscale("log")
+    axis.set(xlabel=name[:1].upper() + name[1:], ylabel="Hazard ratio against the median", yscale="log")
     axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
     axis.yaxis.set_major_formatter("{x:g}")
     axis.yaxis.set_minor_formatter("")
-    axis.set(xlabel=_capital(name), ylabel="Hazard ratio against the median")
-    name_kind(figure, PUBLIC, "without a cut")
+    return figure
+
+
+def draw_best_cuts(found: Mapping[str, BestCuts], published: tuple[int, int]) -> Figure:
+    """Draw how often each cut is the best one, under each prior.
+
+    Parameters
+    ----------
+    found : mapping of str to BestCuts
+        By prior, of one endpoint.
+    published : (int, int)
+        Patients in the low group at the published cut, if it counts as low and if it counts as high.
+    """
+    (endpoint,) = {best.endpoint for best in found.values()}
+    figure, axis = figure_of("COMPATIBLE", f"the best cut, {endpoint}", 4.6)
+    for (prior, best), (line, marker, tone) in zip(found.items(), _PRIORS, strict=True):
+        shares = np.bincount(best.n_low, minlength=best.n)[1:] / len(best.n_low)
+        axis.plot(range(1, best.n), shares, line, marker=marker, markersize=4.2, color=tone, linewidth=1.2,
+                  markerfacecolor="white", label=prior)  # fmt: skip
+    for n_low, line, side in zip(published, ("-", ":"), ("low", "high"), strict=True):
+        axis.axvline(n_low, color=ALERT, linewidth=1.0, linestyle=line, label=f"published cut, counted as {side}")
+    axis.set(xlabel="Patients in the low group", ylabel="Share of follow-ups in which it is best", ylim=(0, None))
+    figure.legend(loc="outside lower center", ncols=3, handlelength=3.5)
+    return figure
+
+
+def draw_rank_sets(sets: RankSets, attainable: NDArray[np.bool_]) -> Figure:
+    """Draw every set of places that prints the published chi-square, a row a set.
+
+    Parameters
+    ----------
+    sets : RankSets
+    attainable : array of bool, one a set
+        Whether the patients' intervals allow it.
+    """
+    order = np.lexsort((sets.ranks[:, 0], sets.excess > 0))
+    figure, axis = figure_of("COMPATIBLE", "what prints as published", 0.2 * len(order) + 1.5)
+    for y, place in enumerate(order):
+        style = HIGH if sets.excess[place] > 0 else LOW
+        axis.plot([1, sets.n], [y, y], color=QUIET, linewidth=0.4, zorder=0)
+        face = style.colour if attainable[place] else "none"
+        axis.plot(sets.ranks[place], [y] * sets.k, style.marker, color=style.colour, markerfacecolor=face, markersize=6)
+    axis.set(xlabel="Place among all events, the first on the left", ylabel="Ways, one per row", yticks=[])
+    axis.set_xlim(0.3, sets.n + 0.7)
+    key = [
+        Line2D([], [], linestyle="none", marker=HIGH.marker, color=HIGH.colour, label="high group fails early"),
+        Line2D([], [], linestyle="none", marker=LOW.marker, color=LOW.colour, label="high group fails late"),
+        Line2D([], [], linestyle="none", marker="o", color=INK, markerfacecolor="none", label="hollow: excluded"),
+    ]
+    figure.legend(handles=key, loc="outside lower center", ncols=3, fontsize="small")
     return figure

@@ -21,21 +21,8 @@ from survaudit.cutpoint.nulls import chi2_of_p
 from survaudit.cutpoint.scan import CutScan
 from survaudit.figures.curves import draw_curves, nice_months
 from survaudit.figures.cuts import HIGH, LOW, split_counts
-from survaudit.figures.style import (
-    ALERT,
-    DAYS_PER_MONTH,
-    FAINT,
-    HATCH,
-    INK,
-    KIND_COLOURS,
-    QUIET,
-    SIMULATED,
-    name_kind,
-)
+from survaudit.figures.style import ALERT, DAYS_PER_MONTH, FAINT, HATCH, INK, KIND_COLOURS, QUIET, figure_of
 from survaudit.survival.curves import KaplanMeier
-
-# Bins of the histogram of the covariate, as in the static figure of cut-points.
-BINS = 20
 
 # Strokes of the SVG for matplotlib's names of lines.
 _DASHES = {"-": "", "--": "7 4", "-.": "9 3 2 3", ":": "2 3"}
@@ -74,7 +61,7 @@ class Cohort:
     def to_json(self) -> dict[str, Any]:
         """Return what the script draws; P values and statistics with six decimals, curves with four."""
         scan, x = self.every.scan, self.every.x
-        bins = [split_counts(x, cut, BINS) for cut in scan.cut]
+        bins = [split_counts(x, cut) for cut in scan.cut]
         last = max(curve.last_day for pair in self.every.curves for curve in pair)
         months = nice_months(last / DAYS_PER_MONTH)
         words = {name: getattr(self, name) for name in ("title", "kind", "covariate", "unit", "outcome")}
@@ -87,20 +74,13 @@ class Cohort:
             "least": scan.min_group,
             "replicates": self.every.replicates,
             "limits": _round([chi2_of_p(LEVEL), self.every.critical], 4),
-            "cut": _round(scan.cut, 6),
-            "chi2": _round(scan.chi2, 6),
+            **{name: _round(getattr(scan, name), 6) for name in ("cut", "chi2", "p")},
+            **{name: getattr(scan, name).tolist() for name in ("n_low", "n_high", "events_low", "events_high")},
             "toward": np.sign(_round(scan.statistic, 6)).astype(int).tolist(),
-            "p": _round(scan.p, 6),
             "corrected": _round(self.every.corrected, 6),
-            "n_low": scan.n_low.tolist(),
-            "n_high": scan.n_high.tolist(),
-            "events_low": scan.events_low.tolist(),
-            "events_high": scan.events_high.tolist(),
             "range": _round([min(edges[0] for edges, *_ in bins), max(edges[-1] for edges, *_ in bins)], 6),
             "most": max(int((low + high).max()) for _, low, high in bins),
-            "bins": [
-                {"edges": _round(edges, 6), "low": low.tolist(), "high": high.tolist()} for edges, low, high in bins
-            ],
+            "bins": [{"edges": _round(at, 6), "low": low.tolist(), "high": high.tolist()} for at, low, high in bins],
             "months": months,
             "last": round(last / DAYS_PER_MONTH, 4),
             "curves": [[_curve(curve, months) for curve in pair] for pair in self.every.curves],
@@ -154,13 +134,9 @@ class NullExplorer:
     def _repr_html_(self) -> str:
         first = self.shares.iloc[0]
         rows = [
-            {
-                "min_group": int(row["min_group"]),
-                "censoring": float(row["censoring"]),
-                "printed": round(float(row["share_printed"]), 4),
-                "level": round(float(row["share_level"]), 4),
-                "replicates": int(row["replicates_printed"]),
-            }
+            {"min_group": int(row["min_group"]), "censoring": float(row["censoring"])}
+            | {name: round(float(row[f"share_{name}"]), 4) for name in ("printed", "level")}
+            | {"replicates": int(row["replicates_printed"])}
             for row in self.shares.to_dict("records")
         ]
         chi2 = {name: round(float(first[f"chi2_{name}"]), 6) for name in ("printed", "level")}
@@ -200,10 +176,9 @@ def draw_null_cohort(scan: CutScan, curves: tuple[KaplanMeier, KaplanMeier], bes
     printed : float
         The chi-square to be reached.
     """
-    figure = Figure(figsize=(7.2, 6.4), layout="constrained")
-    name_kind(figure, SIMULATED, "cohorts in which nothing matters")
-    axes = figure.subplot_mosaic([["cuts", "curves"], ["best", "best"]])
-    left, right, below = axes["cuts"], axes["curves"], axes["best"]
+    figure, ((left, right), (below, empty)) = figure_of("SIMULATED", "cohorts in which nothing matters", 6.4, 2, 2)
+    empty.remove()  # the best cuts take the whole of the lower row
+    below.set_subplotspec(below.get_gridspec()[1, :])
     left.vlines(scan.n_low, 0, scan.chi2, color=QUIET, linewidth=1.4)
     left.plot(scan.best.n_low, scan.best.chi2, "o", markersize=12, markerfacecolor="none", markeredgecolor=INK)
     left.axhline(printed, color=ALERT, linewidth=1.2, linestyle="--")

@@ -1,29 +1,114 @@
-"""The panels of Supplementary Figure 1, of each kind: what is pinned down, what is compatible, one example."""
+"""Supplementary Figure 1 in pictures of each kind: what is pinned down, what is compatible, one example."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
-from survaudit.cohort.panels import Panel
+from survaudit.cohort.endpoints import Endpoints, Interval
+from survaudit.cohort.panels import ENDPOINT_WORDS, PANELS, Panel
+from survaudit.cohort.schema import GROUPS
+from survaudit.figures import style as book
 from survaudit.figures.curves import draw_curves, nice_months
-from survaudit.figures.style import DAYS_PER_MONTH, GROUP_STYLES, INK, ON_DATA, QUIET, name_kind, wear_kind
+from survaudit.figures.style import DAYS_PER_MONTH, GROUP_STYLES, INK, QUIET, figure_of, wear_kind
 from survaudit.follow_up.comparison import Comparison
 from survaudit.follow_up.ensemble import Compared
 from survaudit.survival.curves import KaplanMeier
 
-_PRIOR_LINES = ("-", "--", "-.", ":")
 _LEVEL = 0.05
-# A median lies in bands of its own colour: without a white edge it would be lost in them.
-_HALO = [withStroke(linewidth=3.6, foreground="white")]
-# Where a legend lies over an axis, and so over no data.
-_OVER: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.5, "borderpad": 0}
+
+
+# ------------------------------------------------------------------ what is pinned down
+
+
+def draw_intervals(found: Endpoints) -> Figure:
+    """Draw each patient's time as the tables and the assumptions leave it: free of the event, then unknown.
+
+    Parameters
+    ----------
+    found : Endpoints
+        The intervals of one endpoint. Filled ends are cells of the tables, hollow ends assumptions.
+    """
+    last = max(own.right.day for own in found.intervals if np.isfinite(own.right.day)) / DAYS_PER_MONTH
+    edge = 1.08 * max(last, 24.0)
+    figure, axis = figure_of("IDENTIFIED", ENDPOINT_WORDS[found.endpoint], 0.24 * len(found.intervals) + 2.3)
+    rows = book.place_patients(axis, {own.patient: own.group for own in found.intervals})
+    for own in found.intervals:
+        _draw_interval(axis, rows[own.patient], own, edge)
+    axis.set(xlim=(-0.03 * edge, 1.02 * edge), xlabel="Months since the first infusion")
+    key = [
+        Patch(facecolor=QUIET, label="without the event"),
+        Patch(facecolor="none", edgecolor=QUIET, hatch="////", label="nothing known"),
+        book.marked("end: a cell of the tables", "o", markeredgecolor=INK, markerfacecolor=INK),
+        book.marked("end: an assumption", "o", markeredgecolor=INK, markerfacecolor="white"),
+    ]
+    figure.legend(handles=key, loc="outside lower center", ncols=2)
+    return figure
+
+
+def _draw_interval(axis: Axes, y: int, own: Interval, edge: float) -> None:
+    style = GROUP_STYLES[own.group]
+    left, right = own.left.day / DAYS_PER_MONTH, own.right.day / DAYS_PER_MONTH
+    stop = min(right, edge)
+    axis.barh(y, left, height=0.55, color=style.colour)
+    axis.barh(y, stop - left, left=left, height=0.55, color="none", edgecolor=style.colour, hatch="////", linewidth=0.4)
+    for x, end in ((left, own.left), (right, own.right)):
+        if np.isfinite(x):
+            axis.plot(x, y, "o", color=INK, markerfacecolor=INK if end.tag == "table" else "white", markersize=5)
+    if not np.isfinite(right):
+        axis.plot(edge, y, ">", color=style.colour, markersize=6)
+
+
+def draw_bounds(bounds: pd.DataFrame) -> Figure:
+    """Draw, for each group, between which bounds any survival curve must run.
+
+    Parameters
+    ----------
+    bounds : pandas.DataFrame
+        What ``bounds_by_group`` returns, of one endpoint.
+    """
+    groups = [group for group in GROUPS if group in set(bounds["group"])]
+    endpoint = bounds["endpoint"].iloc[0]
+    panels = [panel.title for panel in PANELS.values() if (panel.endpoint, [*panel.groups]) == (endpoint, groups)]
+    words, joint = (panels[0], ", panel ") if panels else (ENDPOINT_WORDS[endpoint], ": ")
+    figure, axes = figure_of("IDENTIFIED", words, 3.3, 1, len(groups), joint=joint, sharey=True, squeeze=False)
+    # All bounds run on one axis, so that panels compare. The last of them moves when the paper appeared; the axis goes
+    # on beyond that, for a step under its frame would not be seen.
+    edge = max(70.0, 1.05 * float(bounds["time_days"].max()) / DAYS_PER_MONTH)
+    for axis, group in zip(axes[0], groups, strict=True):
+        _draw_bounds_of(axis, bounds[bounds["group"] == group], edge)
+    axes[0, 0].set_ylabel("Survival")
+    key = [
+        Patch(facecolor="none", edgecolor=QUIET, hatch="////", label="by the tables alone"),
+        Patch(facecolor=QUIET, alpha=0.35, label="with the assumptions"),
+    ]
+    figure.legend(handles=key, loc="outside lower center", ncols=2)
+    return figure
+
+
+def _draw_bounds_of(axis: Axes, rows: pd.DataFrame, edge: float) -> None:
+    """Draw the bounds of one group up to an edge in months: hatched by the tables alone, shaded with assumptions."""
+    group = rows["group"].iloc[0]
+    style, months = GROUP_STYLES[group], np.append(rows["time_days"] / DAYS_PER_MONTH, edge)
+    step = {name: np.append(rows[name], rows[name].iloc[-1]) for name in rows.columns[3:]}
+    axis.fill_between(months, step["table_lower"], step["table_upper"], step="post", facecolor="none",
+                      edgecolor=book.HATCH, hatch="////", linewidth=0)  # fmt: skip
+    axis.fill_between(months, step["lower"], step["upper"], step="post", color=style.colour, alpha=0.35, linewidth=0)
+    for name in ("table_lower", "table_upper"):
+        axis.step(months, step[name], where="post", color=style.colour, linestyle=style.line, linewidth=1.4)
+    # Room between the bounds at 0 and 1 and the frame, which is nearly of the colour of CART1.
+    axis.set(xlabel="Months", ylim=(-0.06, 1.06), xlim=(0, edge), xticks=nice_months(edge))
+    axis.set_title(f"{group} (n = {rows['n'].iloc[0]})", color=style.words, fontsize=10)
+    wear_kind(axis, "IDENTIFIED")
+
+
+# ------------------------------------------------------------------ one follow-up
 
 
 def draw_panel(comparison: Comparison, panel: Panel) -> Figure:
@@ -35,17 +120,10 @@ def draw_panel(comparison: Comparison, panel: Panel) -> Figure:
         Of the two groups of the panel.
     panel : Panel
     """
-    figure = Figure(figsize=(7.2, 5.2), layout="constrained")
-    axis = figure.subplots()
-    _draw_comparison(axis, comparison)
-    name_kind(figure, comparison.kind, panel.title, ", panel ")
+    figure, axis = figure_of(comparison.kind, panel.title, 5.2, joint=", panel ")
+    draw_curves(axis, comparison.curves)
     axis.set_title("\n".join(_statistics(comparison)), fontweight="normal", fontsize=9.5)
     return figure
-
-
-def _draw_comparison(axis: Axes, comparison: Comparison) -> None:
-    draw_curves(axis, comparison.curves, [GROUP_STYLES[curve.label] for curve in comparison.curves])
-    wear_kind(axis, comparison.kind)
 
 
 def _statistics(comparison: Comparison) -> list[str]:
@@ -86,12 +164,12 @@ def draw_groups(curves: Sequence[KaplanMeier], kind: str, title: str) -> Figure:
     kind, title : str
         What kind of follow-up it is, and what is drawn.
     """
-    figure = Figure(figsize=(7.2, 4.6), layout="constrained")
-    axis = figure.subplots()
-    draw_curves(axis, curves, [GROUP_STYLES[curve.label] for curve in curves])
-    wear_kind(axis, kind)
-    name_kind(figure, kind, title)
+    figure, axis = figure_of(kind, title, 4.6)
+    draw_curves(axis, curves)
     return figure
+
+
+# ------------------------------------------------------------------ all compatible follow-ups
 
 
 def draw_compatible(bands: pd.DataFrame, compared: Mapping[str, Compared], panel: Panel) -> Figure:
@@ -105,31 +183,31 @@ def draw_compatible(bands: pd.DataFrame, compared: Mapping[str, Compared], panel
         By prior.
     panel : Panel
     """
-    figure = Figure(figsize=(7.2, 3.9), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure, (left, right) = figure_of("COMPATIBLE", panel.title, 3.9, 1, 2, joint=", panel ")
     _draw_bands(left, bands)
-    left.legend(fontsize="small", labelspacing=0.3, **_OVER)
+    # The legend lies over the axis, and so over no data.
+    left.legend(fontsize="small", labelspacing=0.3, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.5,
+                borderpad=0)  # fmt: skip
     left.set_title("Curves", fontsize=10, pad=32)
     _draw_p_values(right, compared)
-    name_kind(figure, "COMPATIBLE", panel.title, ", panel ")
     return figure
 
 
 def _draw_bands(axis: Axes, bands: pd.DataFrame) -> None:
+    # A median lies in bands of its own colour: without a white edge it would be lost in them.
+    halo = [withStroke(linewidth=3.6, foreground="white")]
     for group, rows in bands.groupby("group", sort=False):
-        style = GROUP_STYLES[str(group)]
-        months = rows["time_days"] / DAYS_PER_MONTH
+        style, months = GROUP_STYLES[str(group)], rows["time_days"] / DAYS_PER_MONTH
         for low, high, alpha in (("q05", "q95", 0.18), ("q25", "q75", 0.3)):
             axis.fill_between(months, rows[low], rows[high], step="post", color=style.colour, alpha=alpha, linewidth=0)
         axis.step(months, rows["q50"], where="post", color=style.colour, linestyle=style.line, linewidth=1.8,
-                  label=f"{group} (n = {rows['n'].iloc[0]})", path_effects=_HALO)  # fmt: skip
-    axis.set_xticks(nice_months(float(bands["time_days"].max()) / DAYS_PER_MONTH))
-    axis.set(xlabel="Months", ylabel="Survival", ylim=(-0.02, 1.02))
-    wear_kind(axis, "COMPATIBLE")
+                  label=f"{group} (n = {rows['n'].iloc[0]})", path_effects=halo)  # fmt: skip
+    ticks = nice_months(float(bands["time_days"].max()) / DAYS_PER_MONTH)
+    axis.set(xticks=ticks, xlabel="Months", ylabel="Survival", ylim=(-0.02, 1.02))
 
 
 def _draw_p_values(axis: Axes, compared: Mapping[str, Compared]) -> None:
-    for (prior, result), line in zip(compared.items(), _PRIOR_LINES, strict=True):
+    for (prior, result), line in zip(compared.items(), ("-", "--", "-.", ":"), strict=True):
         label = f"{prior}: {result.share(_LEVEL):.0%} below {_LEVEL}"
         ordered = np.sort(result.p)
         share = np.arange(1, len(ordered) + 1) / len(ordered)
@@ -137,6 +215,39 @@ def _draw_p_values(axis: Axes, compared: Mapping[str, Compared]) -> None:
     axis.plot([0, 1], [0, 1], color=QUIET, linewidth=0.8)
     axis.axvline(_LEVEL, color=QUIET, linewidth=0.8)
     axis.set(xlabel="Log-rank P", ylabel="Share of follow-ups with a smaller P", xlim=(0, 1), ylim=(0, 1.02))
-    axis.legend(fontsize="small", loc="lower right", title="prior", title_fontsize="small", **ON_DATA)
+    # The legend may lie on data: a card of its own, through which a line can still be followed.
+    axis.legend(fontsize="small", loc="lower right", title="prior", title_fontsize="small", frameon=True,
+                facecolor="white", framealpha=0.85, edgecolor="none")  # fmt: skip
     axis.set_title("Tests, prior predictive", fontsize=10)
-    wear_kind(axis, "COMPATIBLE")
+
+
+def draw_ranges(extremes: pd.DataFrame, critical: float) -> Figure:
+    """Draw the range of each panel's chi-square, with the side that it favours.
+
+    Parameters
+    ----------
+    extremes : pandas.DataFrame
+        ``panel``, ``signed`` (the chi-square, negative where it favours the first group), ``first`` and
+        ``second`` (the groups), two or more rows a panel.
+    critical : float
+        The chi-square of the usual level.
+    """
+    panels = list(dict.fromkeys(extremes["panel"]))
+    figure, axis = figure_of("COMPATIBLE", "how far each test can go", 0.75 * len(panels) + 1.5)
+    reach = 1.12 * float(extremes["signed"].abs().max())
+    for y, letter in enumerate(panels):
+        rows = extremes[extremes["panel"] == letter]
+        ends = [rows["signed"].min(), rows["signed"].max()]
+        axis.plot(ends, [y, y], color=book.KIND_COLOURS["COMPATIBLE"], linewidth=5, solid_capstyle="butt", alpha=0.55)
+        axis.plot(rows["signed"], [y] * len(rows), "o", color=INK, markersize=5)
+        for column, side, x in (("first", "left", -reach), ("second", "right", reach)):
+            group = str(rows[column].iloc[0])
+            axis.text(x, y - 0.28, group, ha=side, va="center", color=GROUP_STYLES[group].words, fontsize=9)
+    for value in (-critical, critical):
+        axis.axvline(value, color=book.ALERT, linewidth=1, linestyle="--")
+    axis.axvline(0, color=QUIET, linewidth=0.8)
+    axis.set_yticks(range(len(panels)), [f"Panel {letter}" for letter in panels])
+    axis.xaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
+    axis.set(ylim=(len(panels) - 0.5, -0.6), xlim=(-1.02 * reach, 1.02 * reach))
+    axis.set_xlabel("Log-rank chi-square, on the side of the group that it favours")
+    return figure

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backend_bases import RendererBase
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 
@@ -39,7 +40,8 @@ GROUP_STYLES = {
 # Days in code, months on axes: the convention of the whole book.
 DAYS_PER_MONTH = 30.4375
 
-# The kinds of survival figure, as the page on how to read the book colours them.
+# The kinds of survival figure, as the page on how to read the book colours them. What shows no patient of the paper,
+# PUBLIC DATA or SIMULATED, has none of these kinds, and says so in grey.
 KIND_COLOURS = {
     "IDENTIFIED": "#0b5394",
     "COMPATIBLE": "#1a6b5c",
@@ -48,40 +50,25 @@ KIND_COLOURS = {
     "SUPPLIED": "#4a2a86",
 }
 
-# What shows no patient of the paper has no kind, and says so in grey.
-PUBLIC, SIMULATED = "PUBLIC DATA", "SIMULATED"
-
 INK = "#1b1b1b"
 QUIET = "#5f6670"
 FAINT = "#d5d9de"
 HATCH = "#8d959e"
 ALERT = "#b3261e"
 
-# A legend that may lie on data: a card of its own, through which a line can still be followed.
-ON_DATA: dict[str, Any] = {"frameon": True, "facecolor": "white", "framealpha": 0.85, "edgecolor": "none"}
-
 _SETTINGS: dict[Any, Any] = {
-    "figure.figsize": (7.2, 4.2),
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "savefig.facecolor": "none",
+    **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), "none"),
     "savefig.bbox": "tight",
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine draws the same
     "font.size": 10,
-    "axes.titlesize": 11,
+    **dict.fromkeys(("axes.titlesize", "figure.titlesize"), 11),
+    **dict.fromkeys(("axes.titleweight", "figure.titleweight"), "bold"),
     "axes.titlelocation": "left",
-    "axes.titleweight": "bold",
-    "figure.titlesize": 11,
-    "figure.titleweight": "bold",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right", "legend.frameon"), False),
+    **dict.fromkeys(("axes.labelcolor", "text.color", "xtick.color", "ytick.color"), INK),
     "axes.edgecolor": QUIET,
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "legend.frameon": False,
-    "hatch.linewidth": 0.6,
+    "grid.color": FAINT,
+    **dict.fromkeys(("grid.linewidth", "hatch.linewidth"), 0.6),
     # Byte-identical files: no random ids, no date.
     "svg.hashsalt": "survaudit",
     "svg.fonttype": "path",
@@ -117,15 +104,34 @@ def wear_kind(axis: Axes, kind: str) -> None:
         axis.add_artist(word)  # which clips it to the axis, too
 
 
-def name_kind(figure: Figure, kind: str, words: str, joint: str = ": ") -> None:
-    """Write what a figure shows over its left edge, the kind first, in the colour of the kind."""
+def figure_of(
+    kind: str, words: str, height: float, *grid: int, joint: str = ": ", width: float = 7.2, **how: Any
+) -> tuple[Figure, Any]:
+    """Return an empty figure as wide as the page, with its kind over its left edge, and its axes.
+
+    Axes wear their kind, unless it is IDENTIFIED: a table drawn as it is printed needs no frame.
+
+    Parameters
+    ----------
+    kind, words, joint : str
+        What the title says, in the colour of the kind; the joint stands between the two.
+    height, width : float
+        In inches.
+    *grid, **how
+        As for ``Figure.subplots``.
+    """
+    figure = Figure(figsize=(width, height), layout="constrained")
     figure.suptitle(f"{kind}{joint}{words}", color=KIND_COLOURS.get(kind, QUIET), x=0.02, ha="left")
+    axes = figure.subplots(*grid, **how)
+    if kind in KIND_COLOURS and kind != "IDENTIFIED":
+        for axis in np.ravel(axes):
+            wear_kind(axis, kind)
+    return figure, axes
 
 
-def draw_cut(axis: Axes, cut: float) -> None:
-    """Draw an upright dashed line at a cut, on a white one, so that it stands out on dark bars too."""
-    axis.axvline(cut, color="white", linewidth=3)
-    axis.axvline(cut, color=INK, linewidth=1.2, linestyle="--")
+def marked(label: str, marker: str, **look: Any) -> Line2D:
+    """Return an entry of a legend: a mark without a line."""
+    return Line2D([], [], color="none", marker=marker, label=label, **look)
 
 
 def place_patients(axis: Axes, group_of: Mapping[int, str]) -> dict[int, int]:
@@ -135,10 +141,11 @@ def place_patients(axis: Axes, group_of: Mapping[int, str]) -> dict[int, int]:
     ----------
     axis : Axes
     group_of : mapping of int to str
-        Patient to group, in the order of the rows, from the top.
+        Patient to group, in the order of a group's rows, from the top.
     """
-    groups = list(dict.fromkeys(group_of.values()))
-    rows = {patient: row + 1 + groups.index(group) for row, (patient, group) in enumerate(group_of.items())}
+    groups = [group for group in GROUP_STYLES if group in group_of.values()]
+    order = sorted(group_of, key=lambda patient: groups.index(group_of[patient]))
+    rows = {patient: row + 1 + groups.index(group_of[patient]) for row, patient in enumerate(order)}
     for name in groups:
         own = [rows[patient] for patient, group in group_of.items() if group == name]
         label = axis.text(0.012, own[0] - 1, f"{name} (n = {len(own)})", color=GROUP_STYLES[name].words, va="center")

@@ -1,15 +1,21 @@
-"""The ledger as a reader sees it, beside the tables of `frames`."""
+"""Tables as a reader sees them, without the furniture of pandas: any frame, and the ledger."""
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Mapping
 from html import escape
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
-from survaudit.figures.frames import FrameTable
-from survaudit.ledger.verdicts import Ledger, LedgerRow
+import numpy as np
+import pandas as pd
 
-__all__ = ["FrameTable", "LedgerTable", "badge", "show_number"]
+if TYPE_CHECKING:  # a table of another cohort loads nothing of this paper's
+    from survaudit.ledger.verdicts import Ledger, LedgerRow
+
+UNBROKEN = re.compile(r"\b\d{4}-\d{2}-\d{2}\b|\b\d[\d.]*e-\d+\b")  # dates, and very small numbers
 
 # Names of numbers as a reader would say them; others are read with their underscores as blanks.
 LABELS = {
@@ -21,11 +27,69 @@ LABELS = {
     "below": "or below",
     "grade_3_4": "grade 3 or 4",
     "chi_square": "chi-square",
-    "os_low": "OS, cut low",
-    "os_high": "OS, cut high",
-    "lfs_low": "LFS, cut low",
-    "lfs_high": "LFS, cut high",
+    **{f"{of.lower()}_{side}": f"{of}, cut {side}" for of in ("OS", "LFS") for side in ("low", "high")},
 }
+
+
+class FrameTable:
+    """A data frame as a plain HTML table that scrolls by itself where a page is narrow, with its CSV.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Shown with its columns as the header; a named index becomes the first column.
+    label : str
+        What the table holds, for readers who hear it; the CSV is named after it.
+    full : pandas.DataFrame, optional
+        What the CSV holds where the table shows only a part.
+    """
+
+    def __init__(self, frame: pd.DataFrame, label: str, *, full: pd.DataFrame | None = None) -> None:
+        self.frame = _flat(frame)
+        self.full = self.frame if full is None else _flat(full)
+        self.label = label
+
+    def _repr_html_(self) -> str:
+        shown = self.frame.apply(_as_shown)
+        table = shown.to_html(index=False, border=0, classes="frame-table", justify="unset")
+        table = UNBROKEN.sub(r'<span class="unbroken">\g<0></span>', table)  # which a narrow column may not break
+        # A region that scrolls must be reachable by keyboard, and have a name.
+        frame = f'<div class="table-frame" role="region" tabindex="0" aria-label="{escape(self.label)}">{table}</div>'
+        return frame + _download(self.full, self.label)
+
+    def __repr__(self) -> str:
+        """Return the table as plain text, for readers without HTML."""
+        return self.frame.to_string(index=False)
+
+
+def _flat(frame: pd.DataFrame) -> pd.DataFrame:
+    flat = frame.set_axis(list(frame.columns), axis="columns")  # a named column axis would head an empty cell
+    return flat.reset_index() if any(flat.index.names) else flat
+
+
+def _as_shown(column: pd.Series) -> pd.Series:
+    """Return the cells of a column as a reader should see them; the CSV keeps every digit.
+
+    What is missing is left empty, and whole numbers have no decimals, whatever type a gap gave them. Up to
+    four decimals are the same in all cells; more of them are the source's, or of very different size.
+    """
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return pd.Series(column.dt.strftime("%Y-%m-%d").fillna(""))
+    if not pd.api.types.is_float_dtype(column):
+        return column.map(lambda cell: "" if pd.api.types.is_scalar(cell) and pd.isna(cell) else str(cell))
+    finite = column[np.isfinite(column)].astype(float)
+    decimals = max((len(f"{value:.10f}".rstrip("0").partition(".")[2]) for value in finite), default=0)
+    form = f".{decimals}f" if decimals <= 4 else ".6g"
+    words = {np.inf: "no end", -np.inf: "no limit"}
+    return column.map(lambda cell: "" if pd.isna(cell) else words.get(cell) or f"{cell:{form}}")
+
+
+def _download(frame: pd.DataFrame, label: str) -> str:
+    # The file travels inside the link, so that it is there in a notebook too; the book lays it beside the page.
+    name = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")
+    content = base64.b64encode(frame.to_csv(index=False, lineterminator="\n").encode()).decode()
+    link = f'<a download="{name}.csv" href="data:text/csv;base64,{content}">{escape(label)} (CSV)</a>'
+    return f'<p class="table-download">{link}</p>'
 
 
 class LedgerTable:
@@ -62,15 +126,12 @@ class LedgerTable:
         page = PurePosixPath(claim.notebook).stem
         link = f' <a href="{page}.html#settles-{escape(claim.id)}">Notebook {page[:2]}</a>' if self.link_pages else ""
         recomputed = {name: show_number(value) for name, value in row.finding.values.items()}
-        numbers = (
-            f'<td data-label="Printed">{_numbers(claim.printed)}</td>',
-            f'<td data-label="Recomputed">{_numbers(recomputed)}</td>',
-        )
+        numbers = {"Printed": _numbers(claim.printed), "Recomputed": _numbers(recomputed)} if self.numbers else {}
         cells = (
             f'<th scope="row"><span class="ledger-where"><code>{escape(claim.id)}</code> · {escape(claim.where)}</span>'
             f'<span class="ledger-claim">{escape(claim.statement)}</span>'
             f'<span class="ledger-reason">{escape(row.reason)}{link}</span></th>',
-            *(numbers * self.numbers),
+            *(f'<td data-label="{head}">{cell}</td>' for head, cell in numbers.items()),
             f'<td data-label="Verdict">{badge(str(row.verdict))}</td>',
         )
         anchor = f' id="claim-{escape(claim.id)}"' if self.anchors else ""

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
 
 from survaudit.cohort.schema import GROUPS, RELAPSES
-from survaudit.figures.style import DAYS_PER_MONTH, FAINT, GROUP_STYLES, INK, QUIET, name_kind, place_patients
+from survaudit.figures.style import DAYS_PER_MONTH, GROUP_STYLES, INK, QUIET, figure_of, marked, place_patients
 
 # Marker and size of each dated event; shapes differ, so that grey is enough.
 _EVENTS = {
@@ -28,13 +28,6 @@ _RESPONSES = {"CR, MRD-": "CR−", "CR, MRD+": "CR+", "CR": "CR", "NR": "NR", "n
 _BEYOND = 70
 
 
-def patient_order(events: pd.DataFrame) -> list[int]:
-    """Return the patients by group, then by the day of their first infusion."""
-    first = events[events["event"] == "first infusion"]
-    ranked = first.assign(rank=first["group"].map(GROUPS.index).astype(int)).sort_values(["rank", "date", "patient"])
-    return [int(patient) for patient in ranked["patient"]]
-
-
 def draw_swimmers(events: pd.DataFrame, states: pd.DataFrame, *, calendar: bool) -> Figure:
     """Draw a line a patient, with dated events as marks and undated relapses as gaps with a question.
 
@@ -47,16 +40,22 @@ def draw_swimmers(events: pd.DataFrame, states: pd.DataFrame, *, calendar: bool)
     calendar : bool
         Whether time runs by the calendar, or from each patient's first infusion.
     """
-    figure = Figure(figsize=(7.2, 10.4), layout="constrained")
-    axis = figure.subplots()
-    group = events.drop_duplicates("patient").set_index("patient")["group"]
-    rows = place_patients(axis, {patient: str(group[patient]) for patient in patient_order(events)})
-    zero = events[events["event"] == "first infusion"].set_index("patient")["date"]
+    words = "dated events by the calendar" if calendar else "dated events since infusion"
+    figure, axis = figure_of("IDENTIFIED", words, 10.4)
+    first = events[events["event"] == "first infusion"].sort_values(["date", "patient"]).set_index("patient")
+    rows = place_patients(axis, dict(zip(first.index, first["group"], strict=True)))
     for patient, own in events.groupby("patient"):
-        start = zero[patient] if calendar else None
+        start = first["date"][patient] if calendar else None
         _draw_patient(axis, rows[int(str(patient))], own, states[states["patient"] == patient], start)
-    _finish_swimmers(axis, calendar=calendar)
-    name_kind(figure, "IDENTIFIED", "dated events by the calendar" if calendar else "dated events since infusion")
+    if calendar:
+        locator = YearLocator()  # type: ignore[no-untyped-call]
+        axis.xaxis.set_major_locator(locator)
+        axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    else:
+        axis.axvline(0, color=QUIET, linewidth=0.8)
+    axis.set_xlabel("Calendar time" if calendar else "Months since the first infusion")
+    axis.grid(axis="x")
+    axis.set_axisbelow(True)
     figure.legend(handles=_swimmer_key(), loc="outside lower center", ncols=2)
     return figure
 
@@ -69,9 +68,9 @@ def _at(days: float, start: pd.Timestamp | None) -> float:
 def _draw_patient(axis: Axes, y: int, own: pd.DataFrame, states: pd.DataFrame, start: pd.Timestamp | None) -> None:
     style = GROUP_STYLES[str(own["group"].iloc[0])]
     first, last = own["time_days"].min(), own["time_days"].max()
-    axis.plot([_at(first, start), _at(last, start)], [y, y], color=style.colour, linewidth=5, alpha=0.55,
-              solid_capstyle="butt")  # fmt: skip
-    axis.plot([_at(last, start), _at(last + _BEYOND, start)], [y, y], color=style.colour, linewidth=1.2, linestyle=":")
+    begin, end, beyond = (_at(days, start) for days in (first, last, last + _BEYOND))
+    axis.plot([begin, end], [y, y], color=style.colour, linewidth=5, alpha=0.55, solid_capstyle="butt")
+    axis.plot([end, beyond], [y, y], color=style.colour, linewidth=1.2, linestyle=":")
     for event, days in zip(own["event"], own["time_days"], strict=True):
         marker, size = _EVENTS[event]
         mark: dict[str, Any] = {"marker": marker, "markersize": size, "color": INK}
@@ -106,53 +105,24 @@ def _draw_undated_relapse(axis: Axes, y: int, state: Mapping[Any, Any], start: p
                   fontsize=8, fontweight="bold")  # fmt: skip
 
 
-def _finish_swimmers(axis: Axes, *, calendar: bool) -> None:
-    if calendar:
-        locator = YearLocator()  # type: ignore[no-untyped-call]
-        axis.xaxis.set_major_locator(locator)
-        axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
-        axis.set_xlabel("Calendar time")
-    else:
-        axis.axvline(0, color=QUIET, linewidth=0.8)
-        axis.set_xlabel("Months since the first infusion")
-    axis.grid(axis="x", color=FAINT, linewidth=0.6)
-    axis.set_axisbelow(True)
-
-
 def _swimmer_key() -> list[Line2D]:
-    names = {"first collection": "collection of T cells"}
-    marks = [
-        (marker, INK, names.get(event, event)) for event, (marker, _) in _EVENTS.items() if "second c" not in event
-    ]
-    marks += [("D", "none", "relapse recorded, day unknown"), ("p", "none", "“CD19+” after HSCT, meaning unclear")]
+    marks = {"collection of T cells": "|"} | {event: marker for event, (marker, _) in _EVENTS.items() if marker != "|"}
+    unclear = {"relapse recorded, day unknown": "D", "“CD19+” after HSCT, meaning unclear": "p"}
+    size: dict[str, Any] = {"markeredgecolor": INK, "markersize": 8}
     return [
-        *(
-            Line2D(
-                [], [], color="none", marker=marker, markerfacecolor=face, markeredgecolor=INK, markersize=8, label=text
-            )
-            for marker, face, text in marks
-        ),
+        *(marked(text, marker, markerfacecolor=INK, **size) for text, marker in marks.items()),
+        *(marked(text, marker, markerfacecolor="none", **size) for text, marker in unclear.items()),
         Line2D([], [], color=QUIET, linestyle=":", label="no later date published"),
     ]
 
 
-# Which station leads to which, and in which group a patient ends who comes there.
-_WAYS = (
-    ("infused", "remission"),
-    ("infused", "no_response"),
-    ("infused", "not_assessed"),
-    ("remission", "transplanted"),
-    ("remission", "relapsed"),
-    ("transplanted", "marked"),
-    ("relapsed", "reinfused"),
-    ("relapsed", "not_reinfused"),
-    ("reinfused", "reported"),
-    ("reinfused", "silent"),
-)
-_ENDS = {
-    "CART1": ("no_response", "not_assessed", "not_reinfused"),
-    "CART2": ("reinfused", "reported", "silent"),
-    "CART+HSCT": ("transplanted", "marked"),
+# Which station leads to which.
+_WAYS = {
+    "infused": ("remission", "no_response", "not_assessed"),
+    "remission": ("transplanted", "relapsed"),
+    "transplanted": ("marked",),
+    "relapsed": ("reinfused", "not_reinfused"),
+    "reinfused": ("reported", "silent"),
 }
 
 
@@ -164,44 +134,38 @@ def draw_flow(counts: Mapping[str, int]) -> Figure:
     counts : mapping of str to int
         What ``patient_flow`` returns.
     """
-    c = counts
+    c, (one, two, hsct) = counts, GROUPS
+    # Where each station stands, the group in which a patient ends who comes there, and what it says.
     stations = {
-        "infused": (2.0, 4, f"first infusion\n{c['infused']}"),
-        "remission": (1.1, 3, f"remission\n{c['remission']}"),
-        "no_response": (2.75, 3, f"no response\n{c['no_response']}"),
-        "not_assessed": (3.75, 3, f"not assessed\n{c['not_assessed']}"),
-        "transplanted": (0.3, 2, f"transplanted\n{c['transplanted']}"),
-        "relapsed": (1.9, 2, f"relapse recorded,\nnot transplanted\n{c['relapsed']}"),
-        "marked": (0.3, 1, f"“CD19+” recorded\n{c['hsct_marked']}"),
-        "reinfused": (1.5, 1, f"second infusion\n{c['reinfused']}"),
-        "not_reinfused": (2.75, 1, f"nothing more\n{c['relapsed'] - c['reinfused']}"),
-        "reported": (1.0, 0, f"relapse recorded\nagain\n{c['reinfused_relapsed']}"),
-        "silent": (2.1, 0, f"outcome\nnot reported\n{c['reinfused'] - c['reinfused_reported']}"),
+        "infused": (2.0, 4, None, f"first infusion\n{c['infused']}"),
+        "remission": (1.1, 3, None, f"remission\n{c['remission']}"),
+        "no_response": (2.75, 3, one, f"no response\n{c['no_response']}"),
+        "not_assessed": (3.75, 3, one, f"not assessed\n{c['not_assessed']}"),
+        "transplanted": (0.3, 2, hsct, f"transplanted\n{c['transplanted']}"),
+        "relapsed": (1.9, 2, None, f"relapse recorded,\nnot transplanted\n{c['relapsed']}"),
+        "marked": (0.3, 1, hsct, f"“CD19+” recorded\n{c['hsct_marked']}"),
+        "reinfused": (1.5, 1, two, f"second infusion\n{c['reinfused']}"),
+        "not_reinfused": (2.75, 1, one, f"nothing more\n{c['relapsed'] - c['reinfused']}"),
+        "reported": (1.0, 0, two, f"relapse recorded\nagain\n{c['reinfused_relapsed']}"),
+        "silent": (2.1, 0, two, f"outcome\nnot reported\n{c['reinfused'] - c['reinfused_reported']}"),
     }
-    figure = Figure(figsize=(7.2, 6.0), layout="constrained")
-    axis = figure.subplots()
-    for way in _WAYS:
-        (x0, y0, _), (x1, y1, _) = (stations[name] for name in way)
-        arrow = {"arrowstyle": "-|>", "color": QUIET, "shrinkA": 0, "shrinkB": 0}
-        axis.annotate("", (x1, y1 + 0.3), (x0, y0 - 0.3), arrowprops=arrow)
-    for name, (x, y, text) in stations.items():
-        group = next((group for group, names in _ENDS.items() if name in names), None)
-        _draw_station(axis, (x, y), text, GROUP_STYLES[group].colour if group else QUIET)
+    figure, axis = figure_of("IDENTIFIED", "ways through treatment", 6.0)
+    arrow = {"arrowstyle": "-|>", "color": QUIET, "shrinkA": 0, "shrinkB": 0}
+    for begin, ends in _WAYS.items():
+        for end in ends:
+            (x0, y0, *_), (x1, y1, *_) = stations[begin], stations[end]
+            axis.annotate("", (x1, y1 + 0.3), (x0, y0 - 0.3), arrowprops=arrow)
+    for x, y, group, text in stations.values():
+        edge = GROUP_STYLES[group].colour if group else QUIET
+        look: dict[str, Any] = {"boxstyle": "round,pad=0.02", "facecolor": "white", "edgecolor": edge, "linewidth": 2}
+        axis.add_patch(FancyBboxPatch((x - 0.42, y - 0.28), 0.84, 0.56, **look))
+        axis.text(x, y, text, ha="center", va="center", fontsize=9)
     for group in GROUPS:
         axis.plot([], [], color=GROUP_STYLES[group].colour, linewidth=3, label=f"ends as {group}")
     axis.legend(loc="lower right")
     axis.set(xlim=(-0.3, 4.3), ylim=(-0.45, 4.45))
     axis.axis("off")
-    name_kind(figure, "IDENTIFIED", "ways through treatment")
     return figure
-
-
-def _draw_station(axis: Axes, centre: tuple[float, float], text: str, colour: str) -> None:
-    x, y = centre
-    box = FancyBboxPatch((x - 0.42, y - 0.28), 0.84, 0.56, boxstyle="round,pad=0.02", linewidth=2)
-    box.set(facecolor="white", edgecolor=colour)
-    axis.add_patch(box)
-    axis.text(x, y, text, ha="center", va="center", fontsize=9)
 
 
 def draw_calendar(events: pd.DataFrame) -> Figure:
@@ -212,19 +176,15 @@ def draw_calendar(events: pd.DataFrame) -> Figure:
     events : pandas.DataFrame
         What ``dated_events`` returns.
     """
-    figure = Figure(figsize=(7.2, 3.4), layout="constrained")
-    axis = figure.subplots()
+    figure, axis = figure_of("IDENTIFIED", "first infusions by year", 3.4)
     first = events[events["event"] == "first infusion"]
     counts = pd.crosstab(first["date"].dt.year, first["group"])
     start = counts[GROUPS[0]] * 0
     for group in GROUPS:
         style = GROUP_STYLES[group]
-        bars = axis.bar(
-            counts.index, counts[group], bottom=start, color=style.colour, hatch=style.hatch, edgecolor="white"
-        )
-        bars.set_label(f"{group} (n = {counts[group].sum()})")
+        axis.bar(counts.index, counts[group], bottom=start, color=style.colour, hatch=style.hatch, edgecolor="white",
+                 label=f"{group} (n = {counts[group].sum()})")  # fmt: skip
         start = start + counts[group]
     axis.set(ylabel="First infusions", xticks=list(counts.index))
     axis.legend()
-    name_kind(figure, "IDENTIFIED", "first infusions by year")
     return figure
