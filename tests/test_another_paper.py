@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from lifelines.datasets import load_gbsg2
 
-from survaudit.cutpoint.stratified import scan_stratified
+from survaudit.cutpoint.scan import scan_stratified
 from survaudit.figures.curves import draw_survival
 from survaudit.survival.curves import kaplan_meier
 from survaudit.survival.hazards import cox

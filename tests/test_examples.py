@@ -14,8 +14,7 @@ from survaudit.cohort.tables import Supplement
 from survaudit.cutpoint.scan import scan_one
 from survaudit.errors import InputError
 from survaudit.follow_up.complete import write_follow_up
-from survaudit.follow_up.ensemble import PRIORS, draw
-from survaudit.follow_up.ensemble_cuts import best_cuts
+from survaudit.follow_up.ensemble import PRIORS, best_cuts, draw
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from test_browser import FLAGS, OVERFLOW, PHONES, barriers_in_both_themes, liste
 
 from survaudit.cutpoint import scan as cutpoint
 from survaudit.cutpoint import selection
-from survaudit.cutpoint.explore import EveryCut, every_cut
+from survaudit.cutpoint.selection import EveryCut, every_cut
 from survaudit.errors import InputError
 from survaudit.figures.explore import Cohort, CutExplorer, NullExplorer, draw_null_cohort
 from survaudit.survival import curves as survival

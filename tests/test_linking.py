@@ -16,8 +16,7 @@ from survaudit.cohort.tables import Supplement
 from survaudit.errors import InputError
 from survaudit.follow_up.decoding import ArmTimes
 from survaudit.follow_up.digitised import check_clicks
-from survaudit.follow_up.linking import possible_patients
-from survaudit.follow_up.reconstruct import Reconstruction, reconstruct
+from survaudit.follow_up.reconstruct import Reconstruction, possible_patients, reconstruct
 
 # A time, whether it is an event, and how far either may be off.
 Row = tuple[int, int, int]

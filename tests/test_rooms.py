@@ -69,7 +69,7 @@ def test_no_room_is_larger_than_it_may_be() -> None:
     assert len(found) <= MOST_FILES
 
 
-MOST_LINES, MOST_FILES = 7127, 72
+MOST_LINES, MOST_FILES = 7_094, 64
 
 
 def test_every_public_name_opens() -> None:

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from survaudit.cutpoint.scan import scan_one
-from survaudit.cutpoint.stratified import scan_stratified
+from survaudit.cutpoint.scan import scan_one, scan_stratified
 from survaudit.errors import InputError
 
 

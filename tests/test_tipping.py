@@ -19,7 +19,7 @@ from survaudit.cohort.panels import PANELS
 from survaudit.cohort.tables import Supplement
 from survaudit.errors import InputError
 from survaudit.follow_up.ensemble import PRIORS, draw
-from survaudit.follow_up.tipping import DELAYS, _least, _tests, tipping
+from survaudit.follow_up.sensitivity import DELAYS, _least, _tests, tipping
 
 
 @pytest.fixture(scope="module")

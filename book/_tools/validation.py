@@ -24,7 +24,7 @@ from survaudit.figures.tables import FrameTable
 
 # Whose public functions an expression may name.
 MODULES = [
-    "survival.curves", "survival.hazards", "cutpoint._ranked", "cutpoint.scan", "cutpoint.stratified",
+    "survival.curves", "survival.hazards", "cutpoint._ranked", "cutpoint.scan", "cutpoint.scan",
     "cutpoint.corrections", "cutpoint.selection", "immortal.episodes", "follow_up.digitised", "follow_up.reconstruct",
 ]  # fmt: skip
 Floats = np.ndarray[Any, Any]

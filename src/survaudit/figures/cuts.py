@@ -23,7 +23,7 @@ from survaudit.figures.style import ALERT, GROUP_STYLES, INK, QUIET, figure_of
 from survaudit.survival.curves import Floats, Ints, KaplanMeier
 
 if TYPE_CHECKING:  # what is drawn of another cohort loads nothing of this paper's
-    from survaudit.follow_up.ensemble_cuts import BestCuts
+    from survaudit.follow_up.ensemble import BestCuts
     from survaudit.follow_up.rank_sets import RankSets
 
 LOW, HIGH = GROUP_STYLES["CART1"], GROUP_STYLES["CART2"]

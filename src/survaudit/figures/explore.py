@@ -16,9 +16,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from survaudit.cutpoint.explore import LEVEL, EveryCut
 from survaudit.cutpoint.nulls import chi2_of_p
 from survaudit.cutpoint.scan import CutScan
+from survaudit.cutpoint.selection import LEVEL, EveryCut
 from survaudit.figures.curves import draw_curves, nice_months
 from survaudit.figures.cuts import HIGH, LOW, split_counts
 from survaudit.figures.style import ALERT, DAYS_PER_MONTH, FAINT, HATCH, INK, KIND_COLOURS, QUIET, figure_of
