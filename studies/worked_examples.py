@@ -1,7 +1,7 @@
 """The two worked examples: one follow-up for Figure 1, one for Figure 2. SYNTHETIC, both.
 
-Neither was chosen for what it shows. The first is the first draw of its seed; the second is the first
-follow-up that a search met in which the published cut-point comes out as published.
+The first was not chosen for what it shows: it is the first draw of its seed. The second was: it is the first
+follow-up of a numbered block of draws in which the published cut-point comes out as published.
 """
 
 from __future__ import annotations
@@ -48,8 +48,7 @@ def example_of_figure_1(cohort: pd.DataFrame) -> FollowUp:
 def example_of_figure_2(cohort: pd.DataFrame) -> FollowUp:
     """Return a follow-up that has the published cut-point and chi-square for LFS, because it was chosen for them.
 
-    It is the first that a search through numbered blocks of draws met; its place is kept here, and the search is
-    not repeated.
+    It is the first of its block with single patients allowed on a side. Its place is kept here; a test finds it again.
 
     Parameters
     ----------
